@@ -1,0 +1,230 @@
+"""The values that flow through the adapter, from PUBLISH to Kafka and back. Imports only the standard library.
+
+    Connect → Identity                       who publishes
+    PublishHeader + Identity → RecordTemplate | Refusal       what routing makes of it
+    Route = RecordTemplate + lane            what a connection caches for a topic
+    Run = consecutive publishes of one connection to one route          what lanes, windows and ledger handle
+    Batch = runs of one lane                 what Kafka gets in one piece
+
+`Run` is the unit of the hot path: a device that pipelines 200 publishes costs a few objects, not 200.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from adapter.reasons import Reason
+
+Header = tuple[str, bytes]
+
+
+class Delivery(Enum):
+    """What an operator asks of a message (the source document's AT LEAST ONCE and AT MOST ONCE)."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    AT_MOST_ONCE = "at_most_once"
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """The Will of a CONNECT: validated; not yet published."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """A CONNECT packet. `level` is 4 (MQTT 3.1.1) or 5; times are seconds; the properties have 5.0's defaults."""
+
+    level: int
+    client_id: str
+    clean_start: bool
+    keep_alive: int
+    username: str | None = None
+    password: bytes | None = field(default=None, repr=False)
+    will: Will | None = None
+    session_expiry: int = 0
+    receive_maximum: int = 65_535
+    maximum_packet_size: int | None = None
+    topic_alias_maximum: int = 0
+    request_response_information: bool = False
+    request_problem_information: bool = True
+    user_properties: tuple[tuple[str, str], ...] = ()
+    authentication_method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a connection is, once authenticated.
+
+    `tenant` and `device_id` are None when the credentials name no device in Hono's convention `{auth-id}@{tenant}`
+    (anonymous, or a plain user name): then only the topic can name them, and only where authentication is not required.
+    """
+
+    client_id: str
+    username: str | None = None
+    tenant: str | None = None
+    device_id: str | None = None
+    gateway: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PublishProperties:
+    """The PUBLISH properties of MQTT 5.0 that reach the record (section 3.3.2.3). Expiry in seconds."""
+
+    payload_format: int | None = None
+    message_expiry: int | None = None
+    content_type: str | None = None
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = ()
+    topic_alias: int | None = None
+
+
+NO_PROPERTIES = PublishProperties()
+
+
+@dataclass(frozen=True, slots=True)
+class PublishHeader:
+    """What a PUBLISH says about its message, all but payload and packet identifier."""
+
+    topic: str
+    qos: int
+    retain: bool = False
+    properties: PublishProperties = NO_PROPERTIES
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTemplate:
+    """The Kafka record that a PublishHeader leads to, all but partition, value, timestamp and `creation-time`.
+
+    `headers` are in the order of the record contract, without `creation-time`, which every record has as its first.
+    `empty_payload_allowed` is False where an empty payload needs a content type.
+    `route` names the rule that matched, for `explain`. `delivery` is None where the operator's setting applies.
+    """
+
+    topic: str
+    key: bytes | None
+    headers: tuple[Header, ...]
+    route: str
+    empty_payload_allowed: bool = True
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message is refused for good; `text` is for people: the device's Reason String, the operator's log."""
+
+    reason: Reason
+    text: str
+
+
+class Fate(Enum):
+    """How a message ended: the columns of the ledger."""
+
+    ACKNOWLEDGED = "acknowledged"
+    REFUSED = "refused"
+    DROPPED = "dropped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a run: its fate, with the reason when Kafka does not have it."""
+
+    fate: Fate
+    reason: Reason | None = None
+    text: str = ""
+
+
+ACKNOWLEDGED = Outcome(Fate.ACKNOWLEDGED)
+
+
+class Owner(Protocol):
+    """The connection whose publishes a run holds, as delivery sees it."""
+
+    pending_bytes: int
+
+    @property
+    def failed(self) -> bool:
+        """True when a message of this connection will never be acknowledged, so that what it sent later must not land."""
+
+    def settled(self) -> None:
+        """Some of its runs have an outcome: called once for each connection that a batch touches."""
+
+
+class Sink(Protocol):
+    """Where a route's runs go: a lane."""
+
+    retired: bool
+
+    def put(self, run: Run) -> None:
+        """Take a run, after everything that was put before it."""
+
+
+class Route:
+    """A RecordTemplate bound to its lane, with what the hot path needs ready. One per (connection, topic, flags)."""
+
+    __slots__ = ("ack_on_receipt", "lane", "overhead", "template")
+
+    def __init__(self, template: RecordTemplate, lane: Sink, *, ack_on_receipt: bool) -> None:
+        self.template = template
+        self.lane = lane
+        self.ack_on_receipt = ack_on_receipt
+        # Bytes a record needs beyond its payload, never too few: keys and lengths as varints, RECORD_OVERHEAD for the rest.
+        self.overhead = (
+            RECORD_OVERHEAD
+            + len(template.key or b"")
+            + sum(len(name.encode()) + len(value) + HEADER_OVERHEAD for name, value in template.headers)
+        )
+
+
+# Kafka's record format v2: length, attributes, timestamp delta, offset delta, key length, value length, header count
+# are at most 5 + 1 + 5 + 5 + 5 + 5 + 5 bytes; `creation-time` takes 2 + 13 + 13; a header's two lengths at most 2 × 3.
+RECORD_OVERHEAD = 31 + 28
+HEADER_OVERHEAD = 6
+
+
+class Run:
+    """Consecutive publishes of one connection to one route that were read together.
+
+    `packet_ids` holds the identifiers as they stood on the wire (2 bytes each), and is empty for QoS 0.
+    `size` is the bytes that its records take in a batch; `arrived_ms` the wall clock in ms since the epoch (the
+    records' timestamp), `arrived` the monotonic clock in seconds. `outcome` is None while pending.
+    """
+
+    __slots__ = ("arrived", "arrived_ms", "outcome", "owner", "packet_ids", "payloads", "qos", "route", "size")
+
+    def __init__(self, route: Route, owner: Owner, qos: int, arrived: float, arrived_ms: int) -> None:
+        self.route = route
+        self.owner = owner
+        self.qos = qos
+        self.arrived = arrived
+        self.arrived_ms = arrived_ms
+        self.payloads: list[bytes] = []
+        self.packet_ids: list[bytes] = []
+        self.size = 0
+        self.outcome: Outcome | None = None
+
+    def headers(self) -> list[Header]:
+        """The headers of each of its records, in the order of the record contract."""
+        return [("creation-time", b"%d" % self.arrived_ms), *self.route.template.headers]
+
+
+class Batch:
+    """Runs of one partition, sent in one piece. `size` in bytes; `count` in records."""
+
+    __slots__ = ("count", "partition", "runs", "sent", "size", "topic")
+
+    def __init__(self, topic: str, partition: int, runs: list[Run], size: int, count: int) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.runs = runs
+        self.size = size
+        self.count = count
+        self.sent = 0.0

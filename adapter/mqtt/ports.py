@@ -1,0 +1,39 @@
+"""What the front end needs from the rest of the adapter, as Protocols; `service.py` brings the objects.
+
+Answers that may take a while (a plugin, Kafka's metadata) come through a `done` callback, so that the session
+itself stays free of I/O. `done` may be called after the connection has gone; the session then ignores it.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from adapter.errors import ConnectRefusedError
+from adapter.model import Connect, Identity, PublishHeader, Refusal, Route
+
+
+class Wire(Protocol):
+    """The connection's socket; asyncio's transports are one."""
+
+    def write(self, data: bytes) -> None:
+        """Send, in order, without waiting."""
+
+    def pause_reading(self) -> None:
+        """Read no more from the socket: TCP tells the device to wait."""
+
+    def resume_reading(self) -> None:
+        """Read again."""
+
+    def close(self) -> None:
+        """Close after what was written has left."""
+
+
+class Gate(Protocol):
+    """Who may connect, and where a publish goes."""
+
+    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
+        """Decide on a CONNECT from `peer` (an address); `done` gets the answer, now or later, once."""
+
+    def resolve(
+        self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
+    ) -> Route | Refusal | None:
+        """The route of a publish, or why there is none. None: not known yet, `done` will get it, once."""

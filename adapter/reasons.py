@@ -1,0 +1,78 @@
+"""The two vocabularies of refusal: MQTT's reason codes on the wire, and our reasons in metrics and logs.
+
+Imports only the standard library. `Reason` is a metric label, so its members are few and fixed.
+"""
+
+from enum import IntEnum, StrEnum
+
+
+class ReasonCode(IntEnum):
+    """MQTT 5.0 reason codes (section 2.4), as far as a server that only receives publishes can send or get them."""
+
+    SUCCESS = 0x00
+    DISCONNECT_WITH_WILL = 0x04
+    NO_MATCHING_SUBSCRIBERS = 0x10
+    NO_SUBSCRIPTION_EXISTED = 0x11
+    UNSPECIFIED_ERROR = 0x80
+    MALFORMED_PACKET = 0x81
+    PROTOCOL_ERROR = 0x82
+    IMPLEMENTATION_SPECIFIC_ERROR = 0x83
+    UNSUPPORTED_PROTOCOL_VERSION = 0x84
+    CLIENT_IDENTIFIER_NOT_VALID = 0x85
+    BAD_USER_NAME_OR_PASSWORD = 0x86
+    NOT_AUTHORIZED = 0x87
+    SERVER_UNAVAILABLE = 0x88
+    SERVER_BUSY = 0x89
+    BANNED = 0x8A
+    SERVER_SHUTTING_DOWN = 0x8B
+    BAD_AUTHENTICATION_METHOD = 0x8C
+    KEEP_ALIVE_TIMEOUT = 0x8D
+    SESSION_TAKEN_OVER = 0x8E
+    TOPIC_FILTER_INVALID = 0x8F
+    TOPIC_NAME_INVALID = 0x90
+    PACKET_IDENTIFIER_IN_USE = 0x91
+    PACKET_IDENTIFIER_NOT_FOUND = 0x92
+    RECEIVE_MAXIMUM_EXCEEDED = 0x93
+    TOPIC_ALIAS_INVALID = 0x94
+    PACKET_TOO_LARGE = 0x95
+    MESSAGE_RATE_TOO_HIGH = 0x96
+    QUOTA_EXCEEDED = 0x97
+    ADMINISTRATIVE_ACTION = 0x98
+    PAYLOAD_FORMAT_INVALID = 0x99
+    RETAIN_NOT_SUPPORTED = 0x9A
+    QOS_NOT_SUPPORTED = 0x9B
+    SHARED_SUBSCRIPTIONS_NOT_SUPPORTED = 0x9E
+    CONNECTION_RATE_EXCEEDED = 0x9F
+    MAXIMUM_CONNECT_TIME = 0xA0
+    SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED = 0xA1
+    WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED = 0xA2
+
+
+class Reason(StrEnum):
+    """Why a message did not reach Kafka: the `reason` label of the refusal and drop metrics."""
+
+    # Refused: it will never be right.
+    BAD_TOPIC = "bad_topic"
+    NOT_AUTHORIZED = "not_authorized"
+    EVENT_QOS_0 = "event_qos_0"
+    EMPTY_PAYLOAD = "empty_payload"
+    KAFKA_TOPIC_MISSING = "kafka_topic_missing"
+    TOO_LARGE = "too_large"
+    REJECTED_BY_KAFKA = "rejected_by_kafka"
+    # Dropped: it might have been right, but could not be kept.
+    BUDGET = "budget"
+    TIMEOUT = "timeout"
+    CONNECTION_FAILED = "connection_failed"
+    SHUTDOWN = "shutdown"
+
+
+# What a 5.0 device reads in the PUBACK of a message that was refused (section 3.4.2.1 lists the codes allowed there).
+PUBACK_CODE = {
+    Reason.BAD_TOPIC: ReasonCode.TOPIC_NAME_INVALID,
+    Reason.NOT_AUTHORIZED: ReasonCode.NOT_AUTHORIZED,
+    Reason.EVENT_QOS_0: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+    Reason.EMPTY_PAYLOAD: ReasonCode.PAYLOAD_FORMAT_INVALID,
+    Reason.KAFKA_TOPIC_MISSING: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+    Reason.TOO_LARGE: ReasonCode.QUOTA_EXCEEDED,
+    Reason.REJECTED_BY_KAFKA: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+}
