@@ -1,0 +1,101 @@
+"""Plain integers that the hot path counts with; `telemetry/metrics.py` reads them when Prometheus scrapes.
+
+Imports only the standard library. Nothing here can fail, wait or log.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+
+from adapter.reasons import Reason, ReasonCode
+
+# Seconds; from an idle loopback broker to the delivery timeout.
+LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
+BATCH_RECORDS_BOUNDS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
+
+
+class Histogram:
+    """Counts of observations at or below each bound; the last count is of those above all bounds."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float, count: int = 1) -> None:
+        """Add `count` observations of `value`."""
+        self.counts[bisect_left(self.bounds, value)] += count
+        self.sum += value * count
+
+
+class FrontEndCounters:
+    """What the MQTT side counts. The lists are indexed by packet type (1 CONNECT … 15 AUTH)."""
+
+    __slots__ = (
+        "bytes_received",
+        "bytes_sent",
+        "closed",
+        "connections",
+        "connections_accepted",
+        "connects_refused",
+        "packets_received",
+        "packets_sent",
+        "paused",
+        "puback_seconds",
+    )
+
+    def __init__(self) -> None:
+        self.connections = 0  # open sockets now
+        self.connections_accepted = 0
+        self.connects_refused: Counter[ReasonCode] = Counter()
+        self.closed: Counter[str] = Counter()  # by cause: a few fixed words, see mqtt/session.py
+        self.paused = 0  # connections that we do not read now
+        self.packets_received = [0] * 16
+        self.packets_sent = [0] * 16
+        self.bytes_received = 0
+        self.bytes_sent = 0
+        self.puback_seconds = Histogram(LATENCY_BOUNDS)  # from reading a PUBLISH to writing its PUBACK
+
+
+class Ledger:
+    """Where every message is, per QoS: received = acknowledged + refused + dropped + unknown + pending, always.
+
+    `pending` is counted by itself, up when a lane takes a message and down when it gets an outcome, so that the
+    equation can be wrong, and tests can see it.
+    """
+
+    __slots__ = ("acknowledged", "dropped", "pending", "received", "refused", "unknown")
+
+    def __init__(self) -> None:
+        self.received = [0, 0, 0]
+        self.acknowledged = [0, 0, 0]
+        self.unknown = [0, 0, 0]
+        self.pending = [0, 0, 0]
+        self.refused: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
+        self.dropped: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
+
+    def difference(self, qos: int) -> int:
+        """Messages of this QoS that are unaccounted for: 0, or the adapter is wrong."""
+        accounted = (
+            self.acknowledged[qos]
+            + self.refused[qos].total()
+            + self.dropped[qos].total()
+            + self.unknown[qos]
+            + self.pending[qos]
+        )
+        return self.received[qos] - accounted
+
+
+class DeliveryCounters:
+    """What the pipeline counts besides the ledger."""
+
+    __slots__ = ("batch_bytes", "batch_records", "batches_failed", "batches_sent", "kafka_seconds", "retries")
+
+    def __init__(self) -> None:
+        self.batches_sent = 0
+        self.batches_failed = 0
+        self.retries = 0
+        self.batch_bytes = 0
+        self.batch_records = Histogram(BATCH_RECORDS_BOUNDS)
+        self.kafka_seconds = Histogram(LATENCY_BOUNDS)  # from handing a batch to the producer to its outcome
