@@ -150,12 +150,14 @@ class Owner(Protocol):
 
     pending_bytes: int
 
-    @property
-    def failed(self) -> bool:
-        """True when a message of this connection will never be acknowledged, so that what it sent later must not land."""
-
     def settled(self) -> None:
         """Some of its runs have an outcome: called once for each connection that a batch touches."""
+
+    def fails_on(self, outcome: Outcome) -> bool:
+        """Whether this outcome of one of its messages ends the connection, so that what it sent later must not land."""
+
+    def split(self, run: Run) -> list[Run]:
+        """Put two halves in the place of a run of several messages, and return them."""
 
 
 class Sink(Protocol):
@@ -210,6 +212,18 @@ class Run:
         self.packet_ids: list[bytes] = []
         self.size = 0
         self.outcome: Outcome | None = None
+
+    def halves(self) -> list[Run]:
+        """The same messages as two runs, in order."""
+        middle = len(self.payloads) // 2
+        parts = []
+        for part in (slice(None, middle), slice(middle, None)):
+            run = Run(self.route, self.owner, self.qos, self.arrived, self.arrived_ms)
+            run.payloads = self.payloads[part]
+            run.packet_ids = self.packet_ids[part]
+            run.size = sum(map(len, run.payloads)) + len(run.payloads) * self.route.overhead
+            parts.append(run)
+        return parts
 
     def headers(self) -> list[Header]:
         """The headers of each of its records, in the order of the record contract."""

@@ -1,0 +1,120 @@
+"""One partition's line of records: what waits, what is at Kafka, and the order between them.
+
+    EMPTY ──put──▶ WAITING ──send──▶ IN_FLIGHT ──acknowledged──▶ WAITING or EMPTY
+                      ▲                  │
+                      │                  ├─ transient failure ─▶ BACKING_OFF ──delay──▶ IN_FLIGHT (same batch, nothing overtakes)
+                      └── rejected, cut ─┘
+
+At most one batch is at Kafka, so that no retry can reorder anything, whatever the client below does. While it is on
+its way the queue collects the next one: group commit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from adapter.model import Batch, Run
+
+if TYPE_CHECKING:
+    from adapter.model import Owner
+
+
+class LaneState(Enum):
+    """See the picture above."""
+
+    EMPTY = "empty"
+    WAITING = "waiting"
+    IN_FLIGHT = "in_flight"
+    BACKING_OFF = "backing_off"
+
+
+class Keeper(Protocol):
+    """The pipeline, as its lanes see it."""
+
+    def taken(self, lane: Lane, run: Run) -> None:
+        """`run` is now in `lane`: account for it, and send when the lane is idle."""
+
+
+class Lane:
+    """The queue and the batch in flight of one partition; `retired` lanes get no new routes and end when empty."""
+
+    __slots__ = ("_keeper", "_runs_at_most", "batch", "partition", "queue", "retired", "state", "topic")
+
+    def __init__(self, topic: str, partition: int, keeper: Keeper) -> None:
+        self.topic = topic
+        self.partition = partition
+        self.queue: deque[Run] = deque()
+        self.batch: Batch | None = None
+        self.state = LaneState.EMPTY
+        self.retired = False
+        self._keeper = keeper
+        self._runs_at_most = 0  # while a culprit is searched: how many runs the next batch may hold
+
+    def put(self, run: Run) -> None:
+        """Take a run, behind everything taken before."""
+        self.queue.append(run)
+        self._keeper.taken(self, run)
+
+    def next_batch(self, max_size: int) -> Batch:
+        """Take the next batch off the queue: whole runs, in order, at most `max_size` bytes (one run at the least)."""
+        queue = self.queue
+        run = queue.popleft()
+        runs = [run]
+        size = run.size
+        count = len(run.payloads)
+        most = self._runs_at_most or len(queue) + 1
+        while queue and len(runs) < most and size + queue[0].size <= max_size:
+            run = queue.popleft()
+            runs.append(run)
+            size += run.size
+            count += len(run.payloads)
+        batch = self.batch = Batch(self.topic, self.partition, runs, size, count)
+        return batch
+
+    def finish_batch(self) -> None:
+        """The batch in flight is over, one way or another."""
+        self.batch = None
+        self._runs_at_most = 0
+        self.state = LaneState.WAITING if self.queue else LaneState.EMPTY
+
+    def cut_batch(self) -> Run | None:
+        """Kafka rejected the batch, which takes good records with the bad one: look for the bad one.
+
+        The runs go back to the head of the queue and the next batch holds half of them. When a single record is left it is the culprit: it
+        is returned, and is no longer in the lane.
+        """
+        assert self.batch is not None
+        runs = self.batch.runs
+        if len(runs) == 1 and len(runs[0].payloads) > 1:
+            runs = runs[0].owner.split(runs[0])
+        culprit = runs.pop() if len(runs) == 1 else None
+        self.queue.extendleft(reversed(runs))
+        self.finish_batch()
+        if culprit is None:
+            self._runs_at_most = len(runs) // 2
+        return culprit
+
+    def withdraw(self, owner: Owner) -> list[Run]:
+        """Take what `owner` has waiting out of the queue, and return it."""
+        withdrawn = [run for run in self.queue if run.owner is owner]
+        if withdrawn:
+            self.queue = deque(run for run in self.queue if run.owner is not owner)
+        return withdrawn
+
+    def overdue(self, arrived_before: float) -> list[Run]:
+        """Take the waiting runs that arrived earlier than that (monotonic seconds) out of the queue, and return them.
+
+        The queue is in order of arrival but for ties, so only its head is looked at.
+        """
+        count = 0
+        for run in self.queue:
+            if run.arrived > arrived_before:
+                break
+            count += 1
+        overdue = list(islice(self.queue, count))
+        for _ in overdue:
+            self.queue.popleft()
+        return overdue

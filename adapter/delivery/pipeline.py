@@ -1,0 +1,272 @@
+"""The lanes together: group commit, outcomes, retries, the delivery timeout, drain. No I/O; the clock is passed in.
+
+The way down: `Lane.put` → `taken` → (end of the loop's turn, or `linger`) → `_flush` → `Producer.send`.
+The way back: `_answered`, once a batch → the outcome of its runs → `Owner.settled`, once a connection.
+
+Who owns a failure:
+    transient            the same batch is sent again after a pause; nothing behind it moves
+    producer lost        the same: its records may be in Kafka, so they may come twice, but never out of order
+    rejected             cut until the culprit stands alone; it is refused, its neighbours are delivered
+    delivery timeout     at Kafka: unknown; still waiting: dropped. What the failed connection sent later into the lane is
+                         dropped too: the device will send all of it again, and m2 must not land before m1's second coming
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from adapter.counters import DeliveryCounters, Ledger
+from adapter.delivery.budget import Budget
+from adapter.delivery.lane import Lane, LaneState
+from adapter.delivery.ports import Producer, Timers
+from adapter.errors import KafkaError, RejectedError
+from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Owner, Run
+from adapter.reasons import Reason
+
+UNKNOWN_AFTER_TIMEOUT = Outcome(Fate.UNKNOWN, Reason.TIMEOUT, "Kafka did not answer within the delivery timeout")
+WAITED_TOO_LONG = Outcome(Fate.DROPPED, Reason.TIMEOUT, "Kafka could not be written to within the delivery timeout")
+BEHIND_A_FAILURE = Outcome(Fate.DROPPED, Reason.CONNECTION_FAILED, "an earlier message of the connection failed")
+UNKNOWN_AT_SHUTDOWN = Outcome(Fate.UNKNOWN, Reason.SHUTDOWN, "the adapter stopped before Kafka answered")
+DROPPED_AT_SHUTDOWN = Outcome(Fate.DROPPED, Reason.SHUTDOWN, "the adapter stopped before the message was sent")
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """Times in seconds, sizes in bytes."""
+
+    max_batch_size: int
+    delivery_timeout: float
+    linger: float = 0.0
+    retry_backoff: float = 0.1
+    retry_backoff_max: float = 1.0
+
+
+class Pipeline:
+    """Owns every lane; see the module's docstring."""
+
+    def __init__(
+        self, config: PipelineConfig, producer: Producer, timers: Timers, budget: Budget, ledger: Ledger
+    ) -> None:
+        self._config = config
+        self._producer = producer
+        self._timers = timers
+        self._budget = budget
+        self._ledger = ledger
+        self.counters = DeliveryCounters()
+        self._lanes: dict[tuple[str, int], Lane] = {}
+        self._awake: list[Lane] = []
+        self._flush_scheduled = False
+        self._tick_scheduled = False
+        self._when_idle: list[Callable[[], None]] = []
+        self._backoffs: dict[Lane, float] = {}
+
+    # -- the way down ------------------------------------------------------------------------------------------
+
+    def lane(self, topic: str, partition: int) -> Lane:
+        """The lane of a partition, made on first use."""
+        key = (topic, partition)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane(topic, partition, self)
+        return lane
+
+    def taken(self, lane: Lane, run: Run) -> None:
+        """Account for a run that a lane took."""
+        self._ledger.pending[run.qos] += len(run.payloads)
+        self._budget.charge(run.owner, run.size)
+        if lane.state is LaneState.EMPTY:
+            lane.state = LaneState.WAITING
+            self._wake(lane)
+
+    def _wake(self, lane: Lane) -> None:
+        self._awake.append(lane)
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            # A lane that was idle is flushed when every socket that is ready now has been read: their records share the batch.
+            if self._config.linger:
+                self._timers.call_later(self._config.linger, self._flush)
+            else:
+                self._timers.call_soon(self._flush)
+        if not self._tick_scheduled:
+            self._schedule_tick()
+
+    def _flush(self) -> None:
+        self._flush_scheduled = False
+        lanes, self._awake = self._awake, []
+        for lane in lanes:
+            if lane.state is LaneState.WAITING:
+                self._send_next(lane)
+
+    def _send_next(self, lane: Lane) -> None:
+        if lane.queue:
+            self._send(lane, lane.next_batch(self._config.max_batch_size))
+        else:
+            lane.state = LaneState.EMPTY
+
+    def _send(self, lane: Lane, batch: Batch) -> None:
+        lane.state = LaneState.IN_FLIGHT
+        batch.sent = self._timers.time()
+        self.counters.batches_sent += 1
+        self.counters.batch_bytes += batch.size
+        self.counters.batch_records.observe(batch.count)
+        self._producer.send(batch, self._answered)
+
+    # -- the way back ------------------------------------------------------------------------------------------
+
+    def _answered(self, batch: Batch, error: KafkaError | None) -> None:
+        lane = self._lanes[batch.topic, batch.partition]
+        assert lane.batch is batch, "one batch a lane"
+        self.counters.kafka_seconds.observe(self._timers.time() - batch.sent)
+        if error is None:
+            self._backoffs.pop(lane, None)
+            lane.finish_batch()
+            self._settle(batch.runs, ACKNOWLEDGED)
+            self._budget.release(batch.size)
+        elif batch.runs[0].outcome is not None:  # given up on while it was away: nobody waits for it any more
+            self.counters.batches_failed += 1
+            lane.finish_batch()
+            self._budget.release(batch.size)
+        elif isinstance(error, RejectedError):
+            self.counters.batches_failed += 1
+            culprit = lane.cut_batch()
+            if culprit is not None:
+                self._fail(lane, [culprit], Outcome(Fate.REFUSED, Reason.REJECTED_BY_KAFKA, str(error)))
+                self._budget.release(culprit.size)
+        else:
+            self.counters.batches_failed += 1
+            self._back_off(lane)
+        if lane.state is LaneState.WAITING:
+            self._send_next(lane)
+        if self._when_idle:
+            self._announce_idle()
+
+    def _back_off(self, lane: Lane) -> None:
+        delay = self._backoffs.get(lane, self._config.retry_backoff)
+        self._backoffs[lane] = min(delay * 2, self._config.retry_backoff_max)
+        lane.state = LaneState.BACKING_OFF
+        self._timers.call_later(delay, self._retry, lane, lane.batch)
+
+    def _retry(self, lane: Lane, batch: Batch) -> None:
+        if lane.batch is batch and lane.state is LaneState.BACKING_OFF:
+            self.counters.retries += 1
+            self._send(lane, batch)
+
+    def _settle(self, runs: Iterable[Run], outcome: Outcome) -> None:
+        """Give runs their outcome, and tell each connection once. Runs that were given up on keep that outcome."""
+        ledger = self._ledger
+        budget = self._budget
+        touched: dict[Owner, None] = {}
+        for run in runs:
+            if run.outcome is not None:
+                continue
+            run.outcome = outcome
+            qos = run.qos
+            count = len(run.payloads)
+            ledger.pending[qos] -= count
+            if outcome is ACKNOWLEDGED:
+                ledger.acknowledged[qos] += count
+            elif outcome.fate is Fate.UNKNOWN:
+                ledger.unknown[qos] += count
+            else:
+                assert outcome.reason is not None
+                # Nobody is told about a QoS 0 message: for its sender a refused one is as gone as a dropped one.
+                refused = outcome.fate is Fate.REFUSED and qos > 0
+                (ledger.refused if refused else ledger.dropped)[qos][outcome.reason] += count
+            owner = run.owner
+            budget.credit(owner, run.size)
+            touched[owner] = None
+        for owner in touched:
+            owner.settled()
+
+    def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
+        """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them."""
+        failed = {run.owner: None for run in runs if run.qos and run.owner.fails_on(outcome)}
+        for owner in failed:
+            withdrawn = lane.withdraw(owner)
+            self._settle(withdrawn, BEHIND_A_FAILURE)
+            self._budget.release(sum(run.size for run in withdrawn))
+        self._settle(runs, outcome)
+        if lane.state is LaneState.WAITING and not lane.queue:
+            lane.state = LaneState.EMPTY
+
+    # -- time --------------------------------------------------------------------------------------------------
+
+    def _schedule_tick(self) -> None:
+        self._tick_scheduled = True
+        self._timers.call_later(min(0.5, self._config.delivery_timeout / 4), self._tick)
+
+    def _tick(self) -> None:
+        self._tick_scheduled = False
+        arrived_before = self._timers.time() - self._config.delivery_timeout
+        for lane in self._busy_lanes():
+            self._expire(lane, arrived_before, UNKNOWN_AFTER_TIMEOUT, WAITED_TOO_LONG)
+        if any(True for _ in self._busy_lanes()):
+            self._schedule_tick()
+        self._announce_idle()
+
+    def _expire(self, lane: Lane, arrived_before: float, at_kafka: Outcome, waiting: Outcome) -> None:
+        """Give up on what arrived before that time. A batch at Kafka stays in the lane: later ones must not pass it."""
+        batch = lane.batch
+        if batch is not None and batch.runs[0].arrived <= arrived_before and batch.runs[0].outcome is None:
+            self._fail(lane, batch.runs, at_kafka)
+            if lane.state is LaneState.BACKING_OFF:
+                lane.finish_batch()
+                self._budget.release(batch.size)
+        overdue = lane.overdue(arrived_before)
+        if overdue:
+            self._fail(lane, overdue, waiting)
+            self._budget.release(sum(run.size for run in overdue))
+        if lane.state is LaneState.WAITING:
+            self._send_next(lane)
+
+    def _busy_lanes(self) -> Iterator[Lane]:
+        return (lane for lane in list(self._lanes.values()) if lane.state is not LaneState.EMPTY)
+
+    # -- the end -----------------------------------------------------------------------------------------------
+
+    @property
+    def pending(self) -> int:
+        """Messages without an outcome, of every QoS."""
+        return sum(self._ledger.pending)
+
+    def when_idle(self, callback: Callable[[], None]) -> None:
+        """Call back once, when nothing is pending (maybe at once)."""
+        self._when_idle.append(callback)
+        self._announce_idle()
+
+    def _announce_idle(self) -> None:
+        if self._when_idle and not self.pending:
+            callbacks, self._when_idle = self._when_idle, []
+            for callback in callbacks:
+                callback()
+
+    def give_up(self) -> None:
+        """The time for draining is over: everything pending gets its outcome now."""
+        for lane in self._busy_lanes():
+            self._expire(lane, float("inf"), UNKNOWN_AT_SHUTDOWN, DROPPED_AT_SHUTDOWN)
+        self._announce_idle()
+
+    def retire(self, topic: str, callback: Callable[[], None]) -> None:
+        """The topic's partition count changed: call back when what is in its lanes has left, so that no key moves early."""
+        lanes = [lane for lane in self._lanes.values() if lane.topic == topic]
+        for lane in lanes:
+            lane.retired = True
+        self._await_retired(lanes, callback)
+
+    def _await_retired(self, lanes: list[Lane], callback: Callable[[], None]) -> None:
+        if any(lane.state is not LaneState.EMPTY for lane in lanes):
+            self._timers.call_later(0.02, self._await_retired, lanes, callback)
+            return
+        for lane in lanes:
+            del self._lanes[lane.topic, lane.partition]
+        callback()
+
+    def fill(self) -> dict[str, int]:
+        """For metrics: how many lanes there are, and how many records they hold, waiting and at Kafka."""
+        lanes = self._lanes.values()
+        return {
+            "lanes": len(lanes),
+            "queued_runs": sum(len(lane.queue) for lane in lanes),
+            "in_flight_records": sum(lane.batch.count for lane in lanes if lane.batch is not None),
+        }

@@ -1,0 +1,200 @@
+"""Where the front end's questions are answered: who may connect, and which lane a publish goes to.
+
+Identity, routing, Kafka's topics and the pipeline meet here and only here. An answer that needs nothing from outside is given
+at once; one that waits for a plugin or for Kafka's metadata is a task of this object, made once for a topic of a connection, while
+everything behind that publish waits in the connection, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+from adapter.errors import ConnectRefusedError, TransientKafkaError
+from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route, Sink
+from adapter.reasons import Reason, ReasonCode
+
+RETRY_SECONDS = 0.5  # how often a connection that waits for metadata asks again while Kafka is away
+
+
+class Router(Protocol):
+    """`adapter.routing`."""
+
+    def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
+        """The record a publish leads to."""
+
+
+class Gatekeeper(Protocol):
+    """`adapter.identity`."""
+
+    @property
+    def checks_topics(self) -> bool:
+        """Whether `may_publish` has to be asked."""
+
+    async def authenticate(self, connect: Connect, peer: str) -> Identity:
+        """Who it is; raises ConnectRefusedError."""
+
+    async def may_publish(self, identity: Identity, topic: str) -> bool:
+        """Whether a plugin forbids the topic."""
+
+
+class Topics(Protocol):
+    """`adapter.kafka`."""
+
+    def partition_count(self, topic: str) -> int | None:
+        """None: not known, or no such topic."""
+
+
+    async def find(self, topic: str) -> int | None:
+        """The partition count, from Kafka itself when it is not known; None: no such topic. Raises TransientKafkaError."""
+
+
+class Lanes(Protocol):
+    """`adapter.delivery`."""
+
+    def lane(self, topic: str, partition: int) -> Sink:
+        """The lane of a partition."""
+
+    def retire(self, topic: str, callback: Callable[[], None]) -> None:
+        """Empty the topic's lanes."""
+
+
+class Log(Protocol):
+    """Rate-limited lines."""
+
+    def warning(self, event: str, **fields: object) -> None:
+        """One line, or none."""
+
+
+class Ingress:
+    """The `Gate` of the front end."""
+
+    def __init__(
+        self,
+        router: Router,
+        gatekeeper: Gatekeeper,
+        topics: Topics,
+        lanes: Lanes,
+        partition_for: Callable[[bytes | None, int], int],
+        log: Log,
+        *,
+        puback_on_receipt: bool,
+    ) -> None:
+        self._router = router
+        self._gatekeeper = gatekeeper
+        self._topics = topics
+        self._lanes = lanes
+        self._partition_for = partition_for
+        self._log = log
+        self._puback_on_receipt = puback_on_receipt
+        self._moving: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # -- connections -----------------------------------------------------------------------------------------------
+
+    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
+        """Ask the gatekeeper; a slow plugin holds up this connection only."""
+        self._spawn(self._authenticate(connect, peer, done))
+
+    async def _authenticate(
+        self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]
+    ) -> None:
+        answer: Identity | ConnectRefusedError
+        try:
+            answer = await self._gatekeeper.authenticate(connect, peer)
+        except ConnectRefusedError as error:
+            answer = error
+        except Exception as error:  # noqa: BLE001 - a fault of ours must not leave the device without an answer
+            self._log.warning("authentication failed", error=repr(error))
+            answer = ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "the server cannot check credentials now")
+        done(answer)
+
+    # -- publishes -------------------------------------------------------------------------------------------------
+
+    def resolve(
+        self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
+    ) -> Route | Refusal | None:
+        """The route of a publish; None when it has to be looked up, and `done` gets it."""
+        template = self._router.route(identity, header)
+        if isinstance(template, Refusal):
+            return template
+        if not self._gatekeeper.checks_topics:
+            route = self._bind(template)
+            if route is not None:
+                return route
+        self._spawn(self._look_up(identity, header, template, done))
+        return None
+
+    async def _look_up(
+        self,
+        identity: Identity,
+        header: PublishHeader,
+        template: RecordTemplate,
+        done: Callable[[Route | Refusal], None],
+    ) -> None:
+        try:
+            answer = await self._authorised_route(identity, header, template)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the connection must not wait for ever
+            self._log.warning("topic look-up failed", error=repr(error))
+            answer = Refusal(Reason.NOT_AUTHORIZED, "the server could not check the topic")
+        done(answer)
+
+    async def _authorised_route(
+        self, identity: Identity, header: PublishHeader, template: RecordTemplate
+    ) -> Route | Refusal:
+        if self._gatekeeper.checks_topics and not await self._gatekeeper.may_publish(identity, header.topic):
+            return Refusal(Reason.NOT_AUTHORIZED, "not authorised to publish to this topic")
+        while True:
+            moving = self._moving.get(template.topic)
+            if moving is not None:
+                await moving.wait()
+            route = self._bind(template)
+            if route is not None:
+                return route
+            try:
+                count = await self._topics.find(template.topic)
+            except TransientKafkaError:  # Kafka is away: that says nothing about the topic
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if count is None:
+                self._log.warning("Kafka topic is missing; create it", kafka_topic=template.topic)
+                return Refusal(Reason.KAFKA_TOPIC_MISSING, f"the Kafka topic {template.topic} does not exist")
+
+    def _bind(self, template: RecordTemplate) -> Route | None:
+        """The route, if the partition can be told now."""
+        count = self._topics.partition_count(template.topic)
+        if count is None or template.topic in self._moving:
+            return None
+        lane = self._lanes.lane(template.topic, self._partition_for(template.key, count))
+        if template.delivery is None:
+            on_receipt = self._puback_on_receipt
+        else:
+            on_receipt = template.delivery is Delivery.AT_MOST_ONCE
+        return Route(template, lane, ack_on_receipt=on_receipt)
+
+    def partition_count_changed(self, topic: str, old: int, new: int) -> None:
+        """A key may lead to another partition now: first empty the old lanes, so that no record overtakes one there."""
+        self._log.warning("partition count changed", kafka_topic=topic, old=old, new=new)
+        if topic in self._moving:
+            return
+        moved = self._moving[topic] = asyncio.Event()
+
+        def emptied() -> None:
+            del self._moving[topic]
+            moved.set()
+
+        self._lanes.retire(topic, emptied)
+
+    # -- tasks -----------------------------------------------------------------------------------------------------
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """Cancel what is still being looked up; the connections are closed by then."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)

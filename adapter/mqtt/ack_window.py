@@ -1,0 +1,58 @@
+"""The publishes of one connection that wait for their acknowledgement, in the order in which they arrived.
+
+An entry is a `Run` that is in a lane, or an `Answer` that was known at once (a refusal; an acknowledgement that waits
+for nothing). Entries get their outcomes in any order; they leave from the front only, so PUBACKs leave in the order of the
+PUBLISH packets [MQTT-4.6.0-2], also when the records went to different partitions. The number of messages in it is
+what Receive Maximum limits.
+"""
+
+from adapter.model import Outcome, Run
+
+
+class Answer:
+    """An acknowledgement that needs no lane. Same attributes as a `Run`, as far as a window looks."""
+
+    __slots__ = ("arrived", "outcome", "packet_ids")
+
+    def __init__(self, packet_ids: list[bytes], outcome: Outcome, arrived: float) -> None:
+        self.packet_ids = packet_ids
+        self.outcome: Outcome | None = outcome
+        self.arrived = arrived
+
+
+Entry = Run | Answer
+
+
+class AckWindow:
+    """`unacknowledged` counts messages, not entries."""
+
+    __slots__ = ("_entries", "unacknowledged")
+
+    def __init__(self) -> None:
+        self._entries: list[Entry] = []
+        self.unacknowledged = 0
+
+    def add(self, entry: Entry) -> None:
+        """The next publishes of the connection, behind all before."""
+        self._entries.append(entry)
+        self.unacknowledged += len(entry.packet_ids)
+
+    def take_settled(self) -> list[Entry]:
+        """Remove and return the entries at the front that have an outcome."""
+        entries = self._entries
+        count = 0
+        for entry in entries:
+            if entry.outcome is None:
+                break
+            count += 1
+            self.unacknowledged -= len(entry.packet_ids)
+        settled = entries[:count]
+        del entries[:count]
+        return settled
+
+    def replace(self, run: Run, parts: list[Run]) -> None:
+        """Put the parts of a run in its place."""
+        position = self._entries.index(run)
+        self._entries[position : position + 1] = parts
+
+

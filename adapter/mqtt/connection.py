@@ -1,0 +1,91 @@
+"""The thin asyncio shell around a session: a socket on one side, bytes on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from adapter.mqtt.pause import Pause
+from adapter.mqtt.session import Session
+
+if TYPE_CHECKING:
+    from adapter.mqtt.frontend import Frontend
+
+READ_SIZE = 65_536
+# Under pressure a read brings little, so that what thousands of waiting connections hold stays small.
+READ_SIZE_UNDER_PRESSURE = 4096
+# How long a closed connection may take to read our last words before it is cut.
+LINGER_SECONDS = 2.0
+
+# One buffer for all: it is filled and emptied within one turn of the loop, in one thread.
+_BUFFER = memoryview(bytearray(READ_SIZE))
+_SMALL_BUFFER = _BUFFER[:READ_SIZE_UNDER_PRESSURE]
+
+
+class Connection(asyncio.BufferedProtocol):
+    """One accepted socket, and the `Wire` of its session."""
+
+    __slots__ = ("_closing", "_frontend", "_reading", "_session", "_transport", "write")
+
+    def __init__(self, frontend: Frontend) -> None:
+        self._frontend = frontend
+        self._closing = False
+        self._reading = True
+
+    # -- the event loop's side -------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self.write = self._transport.write
+        counters = self._frontend.counters
+        counters.connections += 1
+        counters.connections_accepted += 1
+        peer = transport.get_extra_info("peername")
+        self._session = Session(self._frontend, self, peer[0] if isinstance(peer, tuple) else "local")
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface
+        budget = self._frontend.budget
+        return _SMALL_BUFFER if budget.used >= budget.soft else _BUFFER
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if not self._closing:  # what comes after our last word is read and forgotten
+            self._session.receive(bytes(_BUFFER[:nbytes]))
+
+    def eof_received(self) -> None:
+        """The device has nothing more to say, and whoever publishes must be able to listen: close."""
+
+    def pause_writing(self) -> None:
+        self._session.pause(Pause.SLOW_READER)
+
+    def resume_writing(self) -> None:
+        self._session.resume(Pause.SLOW_READER)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
+        self._closing = True
+        self._frontend.counters.connections -= 1
+        self._session.gone()
+
+    # -- the session's side (`Wire`) -------------------------------------------------------------------------------
+
+    def pause_reading(self) -> None:
+        if self._reading and not self._transport.is_closing():
+            self._reading = False
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._reading and not self._transport.is_closing():
+            self._reading = True
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Say no more; go on reading until the device has closed, or for a while.
+
+        A socket that is closed with unread bytes answers with a reset, which can overtake our last packet: the device
+        would never learn why.
+        """
+        if self._closing or self._transport.is_closing():
+            return
+        self._closing = True
+        self._transport.write_eof()
+        self.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)

@@ -1,0 +1,172 @@
+"""What all connections share: limits, counters, the registry of client identifiers, deadlines, the pace of closings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from adapter.counters import FrontEndCounters, Ledger
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from adapter.mqtt.ports import Gate
+    from adapter.mqtt.publish_flow import PublishFlow
+    from adapter.mqtt.session import Session
+
+
+class Timers(Protocol):
+    """The clock, monotonic, in seconds, and later calls; an event loop is one."""
+
+    def time(self) -> float:
+        """Seconds on a monotonic clock."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Any:
+        """Call in `delay` seconds."""
+
+
+class Budget(Protocol):
+    """The bytes that all connections share; see `adapter.delivery.budget`."""
+
+    used: int
+    soft: int
+
+    def must_wait(self, pending_bytes: int) -> bool:
+        """Whether a connection that holds `pending_bytes` may add nothing now."""
+
+    def wait(self, waiter: PublishFlow) -> None:
+        """Call `waiter.room_again` once when there is room."""
+
+    def forget(self, waiter: PublishFlow) -> None:
+        """The connection has gone."""
+
+
+class Log(Protocol):
+    """Where lines go that a device can cause; it limits their rate."""
+
+    def warning(self, event: str, **fields: object) -> None:
+        """One line, or none if there were too many of this event."""
+
+
+@dataclass(frozen=True, slots=True)
+class MqttConfig:
+    """Sizes in bytes, times in seconds. `max_record_size` is the largest record, headers included, that Kafka gets."""
+
+    max_packet_size: int = 262_144
+    max_connections: int = 50_000
+    connect_timeout: float = 10.0
+    receive_maximum: int = 1000
+    max_topic_length: int = 1024
+    topic_alias_maximum: int = 64
+    max_record_size: int = 262_144
+    max_run_size: int = 65_536
+    routes_cached: int = 64  # topics a connection publishes to without being looked up again
+    closings_spread: float = 30.0  # within which a failed fleet is let go, at the most
+
+
+# A failed fleet must not return at once: so many a second are closed at the least, more when they are many.
+CLOSINGS_PER_SECOND = 100.0
+
+
+class Frontend:
+    """Shared by all sessions; `connections_open` counts those that have sent a good CONNECT."""
+
+    def __init__(  # the composition root names each once
+        self,
+        config: MqttConfig,
+        gate: Gate,
+        budget: Budget,
+        ledger: Ledger,
+        timers: Timers,
+        wall_ms: Callable[[], int],
+        log: Log,
+    ) -> None:
+        self.config = config
+        self.gate = gate
+        self.budget = budget
+        self.ledger = ledger
+        self.timers = timers
+        self.time = timers.time
+        self.wall_ms = wall_ms
+        self.log = log
+        self.counters = FrontEndCounters()
+        self.deadlines = Deadlines(timers)
+        self.sessions: set[Session] = set()
+        self.draining = False
+        self._registry: dict[tuple[str | None, str], Session] = {}
+        self._next_closing = 0.0
+
+    def register(self, session: Session, tenant: str | None, client_id: str) -> None:
+        """The connection is authenticated: end the one that has its client identifier [MQTT-3.1.4-2, 5.0: 3.1.4-3].
+
+        Identifiers of different tenants do not meet: no tenant can throw out another's device.
+        """
+        old = self._registry.get((tenant, client_id))
+        self._registry[tenant, client_id] = session
+        if old is not None:
+            old.end(ReasonCode.SESSION_TAKEN_OVER, "taken_over")
+
+    def unregister(self, session: Session, tenant: str | None, client_id: str) -> None:
+        """The connection has ended."""
+        if self._registry.get((tenant, client_id)) is session:
+            del self._registry[tenant, client_id]
+
+    @property
+    def connected(self) -> int:
+        """Connections that are authenticated and open."""
+        return len(self._registry)
+
+    def close_paced(self, close: Callable[[], None], jitter: float) -> None:
+        """Call `close` in its turn: one after another, `jitter` (0 to 1) of a step apart from the beat."""
+        now = self.time()
+        step = min(1 / CLOSINGS_PER_SECOND, self.config.closings_spread / max(1, self.connected))
+        self._next_closing = max(now, self._next_closing) + step
+        self.timers.call_later(self._next_closing - now + jitter * step, close)
+
+    def stop_reading(self) -> None:
+        """Drain: take nothing more from any device; what is pending goes on."""
+        self.draining = True
+        for session in list(self.sessions):
+            session.drain()
+
+    def close_all(self) -> None:
+        """Tell every device that the server goes [5.0: DISCONNECT 0x8B], and close."""
+        for session in list(self.sessions):
+            session.end(ReasonCode.SERVER_SHUTTING_DOWN, "shutdown")
+
+
+class Deadlines:
+    """Who has to be looked at in which second: keep-alive and CONNECT timeouts, without a timer for each connection."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._seconds: dict[int, set[Session]] = {}
+        self._swept = int(timers.time())
+        self._running = False
+
+    def watch(self, session: Session, at: float) -> None:
+        """Call `session.check_deadline` soon after `at` (monotonic seconds), once."""
+        second = max(int(at), self._swept) + 1
+        session.watched_second = second
+        self._seconds.setdefault(second, set()).add(session)
+        if not self._running:
+            self._running = True
+            self._timers.call_later(1.0, self._sweep)
+
+    def forget(self, session: Session) -> None:
+        """The session ended before its deadline."""
+        watched = self._seconds.get(session.watched_second)
+        if watched is not None:
+            watched.discard(session)
+            if not watched:
+                del self._seconds[session.watched_second]
+
+    def _sweep(self) -> None:
+        now = self._timers.time()
+        first, self._swept = self._swept + 1, int(now)
+        for second in range(first, self._swept + 1):
+            for session in self._seconds.pop(second, ()):
+                session.check_deadline(now)
+        self._running = bool(self._seconds)
+        if self._running:
+            self._timers.call_later(1.0, self._sweep)

@@ -1,0 +1,13 @@
+"""Why a connection is not read now. Several reasons may hold at once; reading goes on when none is left."""
+
+
+class Pause:
+    """Bits, plain integers because the hot path tests them."""
+
+    AUTHENTICATION = 1  # the CONNECT is being checked
+    LOOKUP = 2  # a topic is being looked up: everything behind it waits, in order
+    WINDOW = 4  # as many unacknowledged messages as allowed
+    BUDGET = 8  # the bytes for Kafka are used up
+    SLOW_READER = 16  # the device does not read its PUBACKs
+    FAILED = 32  # one of its messages failed: it will be closed
+    DRAIN = 64  # the adapter stops

@@ -1,0 +1,371 @@
+"""One connection's protocol state: bytes in, bytes out, no I/O of its own. MQTT 3.1.1 and 5.0.
+
+    NEW ──CONNECT──▶ AUTHENTICATING ──accepted──▶ OPEN ──DISCONNECT, error, timeout, takeover, shutdown──▶ CLOSED
+     └───────────────────┴── refused, timeout ─────────────────────────────────────────────────────────────▶
+
+Publishes are `publish_flow.py`'s; everything else a client can send is answered here. Bytes that cannot be
+processed yet (a packet's first half, or a pause) are held; while there is a pause nothing more is read, so what is held
+is at most one read and one packet.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolError
+from adapter.model import Connect, Fate, Identity, Outcome
+from adapter.mqtt.connect import decode_connect, peek_level
+from adapter.mqtt.disconnect import decode_disconnect
+from adapter.mqtt.framing import packet_size, remaining_length
+from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
+from adapter.mqtt.pause import Pause
+from adapter.mqtt.publish_flow import MQTT_5, PublishFlow
+from adapter.mqtt.replies import (
+    PINGRESP,
+    ConnackProperties,
+    encode_connack,
+    encode_disconnect,
+    encode_suback,
+    encode_unsuback,
+)
+from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
+from adapter.reasons import Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from adapter.mqtt.frontend import Frontend
+    from adapter.mqtt.ports import Wire
+
+KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
+ASSIGNED_ID_BYTES = 12
+
+
+class State(Enum):
+    """See the picture above."""
+
+    NEW = "new"
+    AUTHENTICATING = "authenticating"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Session:
+    """`level` is 0 before the CONNECT, then 4 (3.1.1) or 5. `watched_second` belongs to `Deadlines`."""
+
+    __slots__ = (
+        "_client_id",
+        "_connect_by",
+        "_flow",
+        "_held",
+        "_keep_alive",
+        "_last_received",
+        "_need",
+        "_pause",
+        "_peer",
+        "_state",
+        "_tenant",
+        "_wire",
+        "frontend",
+        "level",
+        "peer_packet_limit",
+        "problem_information",
+        "watched_second",
+    )
+
+    def __init__(self, frontend: Frontend, wire: Wire, peer: str) -> None:
+        self.frontend = frontend
+        self.level = 0
+        self.peer_packet_limit: int | None = None
+        self.problem_information = True
+        self.watched_second = 0
+        self._wire = wire
+        self._peer = peer
+        self._state = State.NEW
+        self._flow: PublishFlow | None = None
+        self._client_id = ""
+        self._tenant: str | None = None
+        self._held: bytearray | None = None
+        self._need = 0
+        self._pause = 0
+        self._keep_alive = 0.0
+        self._last_received = frontend.time()
+        self._connect_by = self._last_received + frontend.config.connect_timeout
+        frontend.sessions.add(self)
+        frontend.deadlines.watch(self, self._connect_by)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether packets may be sent to the device."""
+        return self._state is State.OPEN
+
+    # -- bytes in --------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """What the socket brought. Never raises for what a peer sent."""
+        self._last_received = self.frontend.time()
+        self.frontend.counters.bytes_received += len(data)
+        if self._held is not None:
+            self._held += data
+            if self._pause or len(self._held) < self._need:
+                return
+            data = bytes(self._held)
+            self._held = None
+        self._process(data)
+
+    def _process(self, data: bytes) -> None:
+        pos = 0
+        end = len(data)
+        try:
+            while not self._pause and self._state is not State.CLOSED and end - pos >= 2:
+                if data[pos] >> 4 == PacketType.PUBLISH and self._flow is not None:
+                    after = self._flow.take(data, pos, end)
+                else:
+                    after = self._take_packet(data, pos, end)
+                if after == pos:
+                    break
+                pos = after
+        except ProtocolError as error:
+            self._end_for(error)
+        if self._state is State.CLOSED:
+            self._held = None
+            return
+        if pos < end:
+            self._held = bytearray(data[pos:])
+            # A pause can end with any number of complete packets here; without one, the first is incomplete.
+            self._need = packet_size(self._held) if end - pos >= 2 else 2
+        if self._flow is not None:
+            self._flow.flush_answers()
+
+    def _take_packet(self, data: bytes, pos: int, end: int) -> int:
+        first = data[pos]
+        header = remaining_length(data[:end], pos + 1)
+        if header is None:
+            return pos
+        length, start = header
+        if start - pos + length > self.frontend.config.max_packet_size:
+            raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the packet is larger than this server takes")
+        if start + length > end:
+            return pos
+        kind = first >> 4
+        self.frontend.counters.packets_received[kind] += 1
+        if self._state is State.NEW:
+            if kind != PacketType.CONNECT:
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the first packet is not a CONNECT [MQTT-3.1.0-1]")
+        elif kind == PacketType.CONNECT:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a second CONNECT [MQTT-3.1.0-2]")
+        if FIXED_FLAGS.get(kind) != first & 0x0F:
+            raise MalformedPacketError("reserved flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
+        self._dispatch(PacketType(kind), data[start : start + length])
+        return start + length
+
+    def _dispatch(self, kind: PacketType, body: bytes) -> None:
+        match kind:
+            case PacketType.PINGREQ:
+                if body:
+                    raise MalformedPacketError("a PINGREQ has no body")
+                self.write(PINGRESP)  # [MQTT-3.12.4-1]
+                self.frontend.counters.packets_sent[PacketType.PINGRESP] += 1
+            case PacketType.DISCONNECT:
+                decode_disconnect(body, self.level)
+                self._close("client_disconnect")
+            case PacketType.CONNECT:
+                self._connect(body)
+            case PacketType.SUBSCRIBE:
+                # There is nothing to subscribe to. Every filter is refused; the connection goes on [MQTT-3.8.4-1].
+                packet_id, count = decode_subscribe(body, self.level)
+                code = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR
+                self.write(encode_suback(self.level, packet_id, count, code))
+                self.frontend.counters.packets_sent[PacketType.SUBACK] += 1
+            case PacketType.UNSUBSCRIBE:
+                packet_id, count = decode_unsubscribe(body, self.level)
+                code = ReasonCode.NO_SUBSCRIPTION_EXISTED
+                self.write(encode_unsuback(self.level, packet_id, count, code))  # [MQTT-3.10.4-4]
+                self.frontend.counters.packets_sent[PacketType.UNSUBACK] += 1
+            case _:
+                # Acknowledgements of what we never sent, packets only servers send, AUTH without an authentication method.
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
+
+    # -- CONNECT ---------------------------------------------------------------------------------------------------
+
+    def _connect(self, body: bytes) -> None:
+        frontend = self.frontend
+        try:
+            connect = decode_connect(body)
+        except ConnectRefusedError as error:
+            self.level = max(4, min(MQTT_5, peek_level(body) or 4))  # answer as close to the client's version as we can
+            self._refuse(error)
+            return
+        except ProtocolError as error:
+            if peek_level(body) == MQTT_5:
+                self.level = MQTT_5
+                self._refuse(ConnectRefusedError(error.code, error.text))  # 5.0 section 4.13
+                return
+            raise
+        self.level = connect.level
+        self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
+        self.problem_information = connect.request_problem_information
+        self.peer_packet_limit = connect.maximum_packet_size
+        refusal = self._reason_to_refuse(connect)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        assigned = not connect.client_id
+        if assigned:
+            connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
+        self._client_id = connect.client_id
+        self._state = State.AUTHENTICATING
+        self.pause(Pause.AUTHENTICATION)
+        frontend.gate.authenticate(connect, self._peer, partial(self._authenticated, connect, assigned))
+
+    def _reason_to_refuse(self, connect: Connect) -> ConnectRefusedError | None:
+        frontend = self.frontend
+        if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
+            return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
+        if connect.will is not None and connect.will.qos > 1 and connect.level == MQTT_5:  # [MQTT-3.2.2-12]
+            return ConnectRefusedError(ReasonCode.QOS_NOT_SUPPORTED, "the Will's QoS is above Maximum QoS")
+        if frontend.connected >= frontend.config.max_connections:
+            return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
+        if frontend.draining:
+            return ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
+        return None
+
+    def _authenticated(self, connect: Connect, assigned: bool, result: Identity | ConnectRefusedError) -> None:  # noqa: FBT001 - bound by partial
+        if self._state is not State.AUTHENTICATING:
+            return
+        frontend = self.frontend
+        if isinstance(result, ConnectRefusedError):
+            self._refuse(result)
+            return
+        self._tenant = result.tenant
+        frontend.register(self, result.tenant, connect.client_id)
+        self._state = State.OPEN
+        self._flow = PublishFlow(self, result)
+        properties = ConnackProperties()
+        if self.level == MQTT_5:
+            config = frontend.config
+            properties = ConnackProperties(
+                # No session outlives its connection: say so when the client asked for more (5.0 section 3.2.2.3.2).
+                session_expiry=0 if connect.session_expiry else None,
+                receive_maximum=config.receive_maximum,
+                maximum_qos=1,
+                maximum_packet_size=config.max_packet_size,
+                assigned_client_identifier=connect.client_id if assigned else None,
+                topic_alias_maximum=config.topic_alias_maximum,
+            )
+        self.write(encode_connack(self.level, ReasonCode.SUCCESS, properties=properties))
+        frontend.counters.packets_sent[PacketType.CONNACK] += 1
+        frontend.deadlines.forget(self)
+        if self._keep_alive:
+            frontend.deadlines.watch(self, frontend.time() + self._keep_alive)
+        self.resume(Pause.AUTHENTICATION)
+
+    def _refuse(self, error: ConnectRefusedError) -> None:
+        """Answer the CONNECT with the reason, and close [MQTT-3.2.2-5, 5.0: 3.2.2-7]."""
+        frontend = self.frontend
+        frontend.counters.connects_refused[error.code] += 1
+        frontend.log.warning(
+            "connection refused", peer=self._peer, client_id=self._client_id, code=error.code.name, text=error.text
+        )
+        properties = ConnackProperties(reason_string=error.text if self.problem_information else None)
+        self.write(encode_connack(self.level, error.code, properties=properties, limit=self.peer_packet_limit))
+        frontend.counters.packets_sent[PacketType.CONNACK] += 1
+        self._close("refused")
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
+    def pause(self, why: int) -> None:
+        """Read nothing from the socket for now."""
+        if not self._pause:
+            self._wire.pause_reading()
+            self.frontend.counters.paused += 1
+        self._pause |= why
+
+    def resume(self, why: int) -> None:
+        """This reason is gone; when it was the last one, go on with what is held, then with the socket."""
+        if not self._pause & why:
+            return
+        self._pause &= ~why
+        if self._pause or self._state is State.CLOSED:
+            return
+        self.frontend.counters.paused -= 1
+        self._last_received = self.frontend.time()  # our pause is not the device's silence
+        self._wire.resume_reading()
+        if self._held is not None:
+            held, self._held = bytes(self._held), None
+            self._process(held)
+
+    def drain(self) -> None:
+        """The adapter stops: take nothing more."""
+        self.pause(Pause.DRAIN)
+
+    def check_deadline(self, now: float) -> None:
+        """Called by `Deadlines` about when the session asked for it."""
+        if self._state is State.OPEN:
+            if self._pause:  # it cannot be heard, because we do not listen
+                self._last_received = now
+            deadline = self._last_received + self._keep_alive
+            if now < deadline:
+                self.frontend.deadlines.watch(self, deadline)
+            else:
+                self.end(ReasonCode.KEEP_ALIVE_TIMEOUT, "keep_alive")
+        elif self._state is State.NEW:
+            self.end(None, "connect_timeout")
+        # While AUTHENTICATING the plugin host's own time limit holds.
+
+    # -- bytes out, and the end ------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Send whole packets."""
+        self.frontend.counters.bytes_sent += len(data)
+        self._wire.write(data)
+
+    def fail(self, outcome: Outcome) -> None:
+        """A message will never be acknowledged: end the connection, so that the device keeps it and comes back."""
+        self.pause(Pause.FAILED)
+        frontend = self.frontend
+        if outcome.reason is Reason.SHUTDOWN:
+            return  # `close_all` follows
+        frontend.log.warning(
+            "message failed, closing", client_id=self._client_id, peer=self._peer, reason=outcome.reason, text=outcome.text
+        )
+        if outcome.fate is Fate.REFUSED:
+            self.end(None, "message_refused")
+        else:
+            end = partial(self.end, ReasonCode.SERVER_BUSY, "delivery_timeout")
+            frontend.close_paced(end, secrets.randbelow(1000) / 1000)
+
+    def _end_for(self, error: ProtocolError) -> None:
+        self.frontend.log.warning(
+            "protocol error", peer=self._peer, client_id=self._client_id, code=error.code.name, text=error.text
+        )
+        self.end(error.code, "protocol_error", error.text)
+
+    def end(self, code: ReasonCode | None, cause: str, text: str | None = None) -> None:
+        """Close, once; a 5.0 device that is connected is told why first [MQTT-4.13.1-1]."""
+        if self._state is State.OPEN and self.level == MQTT_5 and code is not None:
+            reason = text if self.problem_information else None
+            self.write(encode_disconnect(code, reason, limit=self.peer_packet_limit))
+            self.frontend.counters.packets_sent[PacketType.DISCONNECT] += 1
+        self._close(cause)
+
+    def gone(self) -> None:
+        """The socket is closed, by whomever. What is pending stays in its lanes."""
+        self._close("connection_lost")
+
+    def _close(self, cause: str) -> None:
+        if self._state is State.CLOSED:
+            return
+        self._state = State.CLOSED
+        frontend = self.frontend
+        frontend.counters.closed[cause] += 1
+        if self._pause:
+            frontend.counters.paused -= 1
+        frontend.deadlines.forget(self)
+        frontend.unregister(self, self._tenant, self._client_id)
+        frontend.sessions.discard(self)
+        if self._flow is not None:
+            frontend.budget.forget(self._flow)
+        self._wire.close()

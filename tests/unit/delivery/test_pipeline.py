@@ -1,0 +1,267 @@
+"""The pipeline's promises, on virtual time and a Kafka that answers when the test says."""
+
+from __future__ import annotations
+
+import pytest
+
+from adapter.counters import Ledger
+from adapter.delivery.budget import Budget
+from adapter.delivery.pipeline import Pipeline, PipelineConfig
+from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.model import Fate
+from adapter.reasons import Reason
+from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime
+
+
+class World:
+    """A pipeline and everything around it."""
+
+    def __init__(self, **config: float) -> None:
+        self.time = VirtualTime()
+        self.kafka = FakeKafka()
+        self.ledger = Ledger()
+        self.budget = Budget(1_000_000)
+        settings = {"max_batch_size": 100_000, "delivery_timeout": 60.0, **config}
+        self.pipeline = Pipeline(
+            PipelineConfig(**settings), self.kafka, self.time, self.budget, self.ledger  # type: ignore[arg-type]
+        )
+        self.lane = self.pipeline.lane("plant", 0)
+
+    def assert_nothing_left(self) -> None:
+        assert self.ledger.pending == [0, 0, 0]
+        assert self.budget.used == 0
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_what_is_read_in_one_turn_of_the_loop_shares_a_batch(world: World) -> None:
+    one, two = FakeOwner(), FakeOwner()
+    one.publish(world.lane, b"1", b"2")
+    two.publish(world.lane, b"3")
+    assert world.kafka.sent == []
+    world.time.turn()
+    assert [batch.count for batch in world.kafka.sent] == [3]
+
+
+def test_a_run_has_no_outcome_before_kafka_answered(world: World) -> None:
+    owner = FakeOwner()
+    run = owner.publish(world.lane, b"1")
+    world.time.advance(59)
+    assert run.outcome is None
+    assert owner.settled_calls == 0
+    world.kafka.answer()
+    assert run.outcome is not None
+    assert run.outcome.fate is Fate.ACKNOWLEDGED
+    assert owner.settled_calls == 1
+    world.assert_nothing_left()
+
+
+def test_while_a_batch_is_at_kafka_the_next_one_collects(world: World) -> None:
+    owner = FakeOwner()
+    owner.publish(world.lane, b"1")
+    world.time.turn()
+    for payload in (b"2", b"3", b"4"):
+        owner.publish(world.lane, payload)
+        world.time.turn()
+    assert len(world.kafka.sent) == 1
+    world.kafka.answer()
+    assert [batch.count for batch in world.kafka.sent] == [1, 3]
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"1", b"2", b"3", b"4"]
+    world.assert_nothing_left()
+
+
+def test_a_batch_is_no_larger_than_allowed_and_runs_stay_whole(world: World) -> None:
+    owner = FakeOwner()
+    for _ in range(10):
+        owner.publish(world.lane, b"x" * 30_000)
+    world.time.turn()
+    while world.kafka.waiting:
+        assert world.kafka.answer().size <= 100_000
+    assert len(world.kafka.sent) == 4
+    world.assert_nothing_left()
+
+
+def test_linger_waits_before_an_idle_lane_is_sent() -> None:
+    world = World(linger=0.002)
+    FakeOwner().publish(world.lane, b"1")
+    world.time.advance(0.001)
+    assert world.kafka.sent == []
+    world.time.advance(0.001)
+    assert len(world.kafka.sent) == 1
+
+
+@pytest.mark.parametrize("error", [TransientKafkaError("leader moved"), ProducerLostError("fenced")])
+def test_after_a_transient_failure_the_same_batch_comes_first(world: World, error: KafkaError) -> None:
+    owner = FakeOwner()
+    owner.publish(world.lane, b"1")
+    world.time.turn()
+    owner.publish(world.lane, b"2")
+    world.kafka.answer(error)
+    assert world.kafka.waiting == []
+    world.time.advance(1)
+    world.kafka.answer()
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"1", b"2"]
+    assert world.pipeline.counters.retries == 1
+    world.assert_nothing_left()
+
+
+def test_lanes_do_not_wait_for_each_other(world: World) -> None:
+    owner = FakeOwner()
+    owner.publish(world.lane, b"stuck")
+    owner.publish(world.pipeline.lane("plant", 1), b"free")
+    world.time.turn()
+    world.kafka.answer(at=1)
+    assert world.kafka.log == {("plant", 1): [b"free"]}
+
+
+def test_only_the_culprit_of_a_rejected_batch_is_refused_and_the_order_is_kept(world: World) -> None:
+    owners = [FakeOwner(fails=False) for _ in range(4)]
+    runs = [
+        owner.publish(world.lane, *(b"%d.%d" % (number, index) for index in range(5)))
+        for number, owner in enumerate(owners)
+    ]
+    world.time.turn()
+    for _ in range(100):
+        if not world.kafka.waiting:
+            break
+        payloads = [payload for run in world.kafka.waiting[0][0].runs for payload in run.payloads]
+        world.kafka.answer(RejectedError("too large") if b"2.3" in payloads else None)
+    expected = [payload for run in runs for payload in run.payloads if payload != b"2.3"]
+    assert world.kafka.log["plant", 0] == expected
+    assert world.ledger.refused[1] == {Reason.REJECTED_BY_KAFKA: 1}
+    assert world.ledger.acknowledged[1] == 19
+    refused = [run for run in owners[2].runs if run.outcome and run.outcome.fate is Fate.REFUSED]
+    assert [run.payloads for run in refused] == [[b"2.3"]]
+    world.assert_nothing_left()
+
+
+def test_a_rejected_qos_0_message_counts_as_dropped(world: World) -> None:
+    FakeOwner().publish(world.lane, b"1", qos=0)
+    world.time.turn()
+    world.kafka.answer(RejectedError("too large"))
+    assert world.ledger.dropped[0] == {Reason.REJECTED_BY_KAFKA: 1}
+    assert world.ledger.refused[0] == {}
+    world.assert_nothing_left()
+
+
+def test_what_a_closing_connection_sent_behind_its_refused_message_does_not_land(world: World) -> None:
+    failing, other = FakeOwner(fails=True), FakeOwner()
+    failing.publish(world.lane, b"bad")
+    world.time.turn()
+    failing.publish(world.lane, b"behind")
+    other.publish(world.lane, b"other")
+    world.kafka.answer(RejectedError("no"))
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"other"]
+    assert world.ledger.dropped[1] == {Reason.CONNECTION_FAILED: 1}
+    world.assert_nothing_left()
+
+
+def test_a_batch_that_kafka_never_answered_is_unknown_after_the_delivery_timeout(world: World) -> None:
+    owner = FakeOwner()
+    run = owner.publish(world.lane, b"1", b"2", arrived=world.time.now)
+    world.time.advance(61)
+    assert run.outcome is not None
+    assert run.outcome.fate is Fate.UNKNOWN
+    assert world.ledger.unknown == [0, 2, 0]
+    assert world.budget.used > 0, "Kafka's client still holds the bytes"
+    world.kafka.answer()
+    assert world.ledger.acknowledged == [0, 0, 0], "the device was not told, and counts once"
+    world.assert_nothing_left()
+
+
+def test_what_still_waits_at_the_delivery_timeout_is_dropped_not_unknown(world: World) -> None:
+    owner, patient = FakeOwner(), FakeOwner()
+    owner.publish(world.lane, b"1", arrived=world.time.now)
+    world.time.turn()
+    owner.publish(world.lane, b"2", arrived=world.time.now)
+    patient.publish(world.lane, b"3", arrived=world.time.now + 30)
+    world.time.advance(61)
+    assert world.ledger.unknown[1] == 1
+    assert world.ledger.dropped[1] == {Reason.CONNECTION_FAILED: 1}
+    assert world.ledger.pending[1] == 1
+    world.kafka.answer()
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"1", b"3"]
+    world.assert_nothing_left()
+
+
+def test_nothing_passes_a_batch_that_was_given_up_on_but_is_still_at_kafka(world: World) -> None:
+    FakeOwner().publish(world.lane, b"old", arrived=world.time.now)
+    world.time.advance(61)
+    FakeOwner().publish(world.lane, b"new", arrived=world.time.now)
+    world.time.advance(1)
+    assert len(world.kafka.waiting) == 1
+    world.kafka.answer()
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"old", b"new"]
+
+
+def test_a_given_up_batch_that_fails_later_is_not_sent_again(world: World) -> None:
+    FakeOwner().publish(world.lane, b"old", arrived=world.time.now)
+    world.time.advance(61)
+    world.kafka.answer(TransientKafkaError("no"))
+    world.time.advance(10)
+    assert world.kafka.waiting == []
+    world.assert_nothing_left()
+
+
+def test_a_batch_that_times_out_between_two_tries_leaves_the_lane(world: World) -> None:
+    FakeOwner().publish(world.lane, b"old", arrived=world.time.now)
+    world.time.turn()
+    while world.ledger.pending[1]:
+        if world.kafka.waiting:
+            world.kafka.answer(TransientKafkaError("no"))
+        world.time.advance(0.4)
+    if world.kafka.waiting:
+        world.kafka.answer(TransientKafkaError("no"))
+    FakeOwner().publish(world.lane, b"new", arrived=world.time.now)
+    world.time.advance(2)
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"new"]
+    world.assert_nothing_left()
+
+
+def test_drain_is_told_when_nothing_is_pending(world: World) -> None:
+    told: list[str] = []
+    FakeOwner().publish(world.lane, b"1")
+    world.pipeline.when_idle(lambda: told.append("idle"))
+    world.time.turn()
+    assert told == []
+    world.kafka.answer()
+    assert told == ["idle"]
+    world.pipeline.when_idle(lambda: told.append("at once"))
+    assert told == ["idle", "at once"]
+
+
+def test_giving_up_says_unknown_for_what_is_at_kafka_and_dropped_for_what_waits(world: World) -> None:
+    one, two = FakeOwner(), FakeOwner()
+    one.publish(world.lane, b"1")
+    world.time.turn()
+    two.publish(world.lane, b"2")
+    told: list[str] = []
+    world.pipeline.when_idle(lambda: told.append("idle"))
+    world.pipeline.give_up()
+    assert world.ledger.unknown[1] == 1
+    assert world.ledger.dropped[1] == {Reason.SHUTDOWN: 1}
+    assert world.pipeline.pending == 0
+    assert told == ["idle"]
+
+
+def test_a_retired_topic_is_empty_before_its_lanes_are_made_anew(world: World) -> None:
+    told: list[str] = []
+    FakeOwner().publish(world.lane, b"1")
+    world.time.turn()
+    world.pipeline.retire("plant", lambda: told.append("emptied"))
+    assert world.lane.retired
+    world.time.advance(5)
+    assert told == []
+    world.kafka.answer()
+    world.time.advance(1)
+    assert told == ["emptied"]
+    assert world.pipeline.lane("plant", 0) is not world.lane
