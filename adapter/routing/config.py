@@ -1,0 +1,68 @@
+"""What routing is told when the service starts: the operator's choices that decide where a record goes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from adapter.errors import ConfigurationError
+from adapter.routing.kafka_names import MAX_LENGTH, topic_problem
+
+PLACEHOLDER = "{tenant}"
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingConfig:
+    """Where Hono's records go and who may say so; raises ConfigurationError when a pattern cannot work.
+
+    `adapter_name` is the header `orig_adapter`. With `auth_required` a device publishes only for itself (a gateway for
+    its tenant's devices); without it nothing about a connection is verified, and the topic decides.
+    """
+
+    telemetry_topic: str = "hono.telemetry.{tenant}"
+    event_topic: str = "hono.event.{tenant}"
+    adapter_name: str = "hono-mqtt"
+    auth_required: bool = True
+
+    def __post_init__(self) -> None:
+        variables = {
+            "ADAPTER_KAFKA__TELEMETRY_TOPIC": self.telemetry_topic,
+            "ADAPTER_KAFKA__EVENT_TOPIC": self.event_topic,
+        }
+        problems = [f"{variable}: {text}" for variable, pattern in variables.items() if (text := _problem(pattern))]
+        if not problems and _overlap(self.telemetry_topic, self.event_topic):
+            problems.append(
+                f"ADAPTER_KAFKA__EVENT_TOPIC: {self.event_topic!r} and {self.telemetry_topic!r} give two tenants the "
+                "same topic if one is named like a piece of the other; let them differ in a fixed part, or be equal"
+            )
+        if problems:
+            raise ConfigurationError(*problems)
+
+    @property
+    def hono_prefixes(self) -> tuple[str, str]:
+        """What the names of all Hono topics begin with."""
+        return self.telemetry_topic.partition(PLACEHOLDER)[0], self.event_topic.partition(PLACEHOLDER)[0]
+
+
+def _problem(pattern: str) -> str | None:
+    """Why a pattern cannot be used."""
+    # Without the tenant in its topic, nothing in a record would tell one tenant's device from another's of that name.
+    if pattern.count(PLACEHOLDER) != 1:
+        return f"{pattern!r} must contain {PLACEHOLDER} once; for fixed topics use a route in ADAPTER_ROUTES_FILE"
+    problem = topic_problem(pattern.replace(PLACEHOLDER, "t"))
+    if problem is not None:
+        return (
+            f"{pattern!r} {problem} (all but {PLACEHOLDER} must be legal in a Kafka topic of {MAX_LENGTH} characters)"
+        )
+    return None
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether two different patterns have a topic in common, for two different tenants then.
+
+    `hono.{tenant}` and `hono.event.{tenant}` do: the tenant `event.x` would write telemetry into the events of `x`.
+    """
+    head, _, tail = one.partition(PLACEHOLDER)
+    other_head, _, other_tail = other.partition(PLACEHOLDER)
+    heads_agree = head.startswith(other_head) or other_head.startswith(head)
+    tails_agree = tail.endswith(other_tail) or other_tail.endswith(tail)
+    return one != other and heads_agree and tails_agree

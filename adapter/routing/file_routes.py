@@ -1,0 +1,84 @@
+"""Applies the routes of the routes file to a PUBLISH: the first whose filter matches makes the record, or refuses.
+
+Their topics have no property bag. A record has the headers of the contract; `device_id` is what the filter captured as
+`{device}`, else the device that was authenticated, else it is left out. What a device can write into a topic leads it
+into no topic of Hono's, unless the operator's own text says so (`kafka_topic = "hono.telemetry.{tenant}"`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapter.model import RecordTemplate, Refusal
+from adapter.reasons import Reason
+from adapter.routing.kafka_names import topic_problem
+from adapter.routing.origin import NAMELESS, contradiction, has_control_characters, via
+from adapter.routing.record import Facts, build_headers
+from adapter.routing.text import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adapter.model import Identity, PublishHeader
+    from adapter.routing.config import RoutingConfig
+    from adapter.routing.rule import RouteRule
+
+
+class FileRoutes:
+    """The operator's routes, in the order of the file."""
+
+    def __init__(self, config: RoutingConfig, rules: Sequence[RouteRule]) -> None:
+        self.rules = tuple(rules)
+        self._auth_required = config.auth_required
+        self._orig_adapter = config.adapter_name.encode()
+        self._hono_prefixes = config.hono_prefixes
+
+    def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal | None:
+        """Make the record of a PUBLISH, or say why there is none; None if no rule matches its topic."""
+        for rule in self.rules:
+            captures = rule.mqtt.match(header.topic)
+            if captures is not None:
+                return self._apply(rule, captures, identity, header)
+        return None
+
+    def _apply(
+        self, rule: RouteRule, captures: dict[str, str], identity: Identity, header: PublishHeader
+    ) -> RecordTemplate | Refusal:
+        device = captures.get("device")
+        if self._auth_required:
+            if "tenant" in captures and not identity.tenant:
+                return NAMELESS
+            if (refusal := contradiction(identity, captures.get("tenant"), device)) is not None:
+                return refusal
+            device = device or identity.device_id or None
+        if device is not None and has_control_characters(device):
+            return Refusal(Reason.BAD_TOPIC, f"device {shown(device)} has control characters")
+        if "username" in rule.placeholders and not identity.username:
+            return Refusal(Reason.NOT_AUTHORIZED, f"route {shown(rule.name)} is for connections with a user name")
+        values = captures | {
+            "client_id": identity.client_id,
+            "username": identity.username or "",
+            "topic": header.topic,
+        }
+        topic = rule.kafka_topic.render(values)
+        if (problem := self._problem(rule, topic)) is not None:
+            return Refusal(Reason.BAD_TOPIC, f"route {shown(rule.name)}: Kafka topic {shown(topic)} {problem}")
+        facts = Facts(
+            content_type=rule.content_type,
+            device_id=device,
+            via=via(identity, device) if self._auth_required else None,
+            extra=tuple((name, template.render(values).encode()) for name, template in rule.headers),
+        )
+        return RecordTemplate(
+            topic=topic,
+            key=rule.key.render(values).encode(),
+            headers=build_headers(self._orig_adapter, header, facts),
+            route=rule.name,
+            delivery=rule.delivery,
+        )
+
+    def _problem(self, rule: RouteRule, topic: str) -> str | None:
+        """Why a message may not go to this Kafka topic."""
+        if topic.startswith(self._hono_prefixes) and not rule.kafka_topic.head.startswith(self._hono_prefixes):
+            return "belongs to Hono's records, the route does not"
+        return topic_problem(topic)

@@ -1,0 +1,73 @@
+"""The property bag of Hono's MQTT topics: `telemetry/t/d/?content-type=text%2Fplain&hono-ttl=10`.
+
+What follows the last `/?` is a URL query. As in Hono, names are matched whatever their case, the first of several
+values counts, and properties that are not known here are ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from adapter.model import Refusal
+from adapter.reasons import Reason
+from adapter.routing.origin import has_control_characters
+from adapter.routing.text import shown
+
+DELIMITER = "/?"
+_MOST_PROPERTIES = 32  # a topic is cut up at most this often
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+# As long as an expiry in MQTT 5.0 can be (section 3.3.2.3.3). Consumers add it to an instant, which must not overflow.
+LONGEST_TTL = 0xFFFFFFFF
+
+
+@dataclass(frozen=True, slots=True)
+class PropertyBag:
+    """The properties that mean something here. `hono_ttl` is the text as it came: only events give it a meaning."""
+
+    content_type: str | None = None
+    hono_ttl: str | None = None
+
+
+_EMPTY = PropertyBag()
+
+
+def split(topic: str) -> tuple[str, PropertyBag | Refusal]:
+    """Separate the topic from its property bag; a Refusal if the query cannot be decoded."""
+    address, delimiter, query = topic.rpartition(DELIMITER)
+    if not delimiter:
+        return topic, _EMPTY
+    return address, _parse(query)
+
+
+def _parse(query: str) -> PropertyBag | Refusal:
+    if _BROKEN_ESCAPE.search(query):
+        return Refusal(Reason.BAD_TOPIC, f"property bag {shown(query)}: a % must be followed by two hex digits")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PROPERTIES)
+    except UnicodeDecodeError:
+        return Refusal(Reason.BAD_TOPIC, f"property bag {shown(query)}: its %-escapes are not UTF-8")
+    except ValueError:
+        return Refusal(Reason.BAD_TOPIC, f"property bag: more than {_MOST_PROPERTIES} properties")
+    properties: dict[str, str] = {}
+    for name, value in pairs:
+        properties.setdefault(name.lower(), value)
+    content_type = properties.get("content-type")
+    # Escapes get past the checks that MQTT makes on its own strings ([MQTT-1.5.4-2] and the characters beside it).
+    if content_type is not None and has_control_characters(content_type):
+        return Refusal(Reason.BAD_TOPIC, f"property bag: content-type {shown(content_type)} has control characters")
+    return PropertyBag(content_type=content_type, hono_ttl=properties.get("hono-ttl"))
+
+
+def seconds(hono_ttl: str) -> int | Refusal:
+    """Give the value of `hono-ttl`: whole seconds, at most LONGEST_TTL."""
+    if hono_ttl.isascii() and hono_ttl.isdigit() and len(hono_ttl) <= len(str(LONGEST_TTL)):
+        value = int(hono_ttl)
+        if value <= LONGEST_TTL:
+            return value
+    return Refusal(
+        Reason.BAD_TOPIC,
+        f"property bag: hono-ttl must be whole seconds from 0 to {LONGEST_TTL}, not {shown(hono_ttl)}",
+    )

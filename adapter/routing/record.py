@@ -1,0 +1,83 @@
+"""The headers of a record, after the record contract: strings are raw UTF-8, everything else JSON text.
+
+Consumers read repeated names both ways: Hono's `KafkaRecordHelper` takes the first, its application client's property
+map (as `Headers.lastHeader` does) the last. So a name of the contract appears once, and a 5.0 user property that
+carries one is left out, whether or not this record has that header. That is what keeps a device from passing
+for another one with a user property `device_id`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapter.model import Header, PublishHeader
+
+DEFAULT_CONTENT_TYPE = "application/octet-stream"
+
+# Names that only the adapter writes. `tenant_id` and `gateway_id` are not written, but Hono's consumers know them.
+RESERVED = frozenset(
+    {
+        "content-type",
+        "correlation-id",
+        "creation-time",
+        "device_id",
+        "gateway_id",
+        "orig_adapter",
+        "orig_address",
+        "qos",
+        "response-topic",
+        "tenant_id",
+        "ttl",
+        "via",
+        "x-opt-retain",
+    }
+)
+
+_QOS = (b"0", b"1", b"2")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What routing found out about a message, for its headers. `ttl` in seconds; None where it does not apply.
+
+    `extra` are the headers that a route of the routes file adds.
+    """
+
+    content_type: str | None = None
+    device_id: str | None = None
+    via: str | None = None
+    ttl: int | None = None
+    extra: tuple[Header, ...] = ()
+
+
+def build_headers(orig_adapter: bytes, publish: PublishHeader, facts: Facts) -> tuple[Header, ...]:
+    """Make the headers of a record, all but `creation-time`. The 5.0 properties go before what `facts` says."""
+    properties = publish.properties
+    content_type = properties.content_type or facts.content_type or DEFAULT_CONTENT_TYPE
+    headers: list[Header] = [("content-type", content_type.encode())]
+    if facts.device_id is not None:
+        headers.append(("device_id", facts.device_id.encode()))
+    headers += (
+        ("orig_adapter", orig_adapter),
+        ("orig_address", publish.topic.encode()),
+        ("qos", _QOS[publish.qos]),
+    )
+    ttl = facts.ttl if properties.message_expiry is None else properties.message_expiry
+    if ttl is not None:
+        headers.append(("ttl", b"%d" % (ttl * 1000)))
+    if publish.retain:
+        headers.append(("x-opt-retain", b"true"))
+    if facts.via is not None:
+        headers.append(("via", facts.via.encode()))
+    if properties.correlation_data is not None:
+        headers.append(("correlation-id", properties.correlation_data))
+    if properties.response_topic is not None:
+        headers.append(("response-topic", properties.response_topic.encode()))
+    headers += facts.extra
+    if properties.user_properties:
+        taken = RESERVED.union(name for name, _ in facts.extra) if facts.extra else RESERVED
+        # [MQTT-3.3.2-18]: their order is kept, and so are several of one name.
+        headers += ((name, value.encode()) for name, value in properties.user_properties if name not in taken)
+    return tuple(headers)

@@ -1,0 +1,40 @@
+"""From a PUBLISH to its record: the routes file first, then Hono's grammar. The one entry to routing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapter.model import Refusal
+from adapter.reasons import Reason
+from adapter.routing.file_routes import FileRoutes
+from adapter.routing.hono import HonoGrammar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adapter.model import Identity, PublishHeader, RecordTemplate
+    from adapter.routing.config import RoutingConfig
+    from adapter.routing.rule import RouteRule
+
+
+class Router:
+    """Decides where a PUBLISH goes, without I/O and without memory. Connections keep its answers."""
+
+    def __init__(self, config: RoutingConfig, routes: Sequence[RouteRule] = ()) -> None:
+        self.hono = HonoGrammar(config)
+        self._file = FileRoutes(config, routes)
+
+    @property
+    def routes(self) -> tuple[RouteRule, ...]:
+        """The rules of the routes file, in the order in which they are tried."""
+        return self._file.rules
+
+    def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
+        """Make the record of a PUBLISH, or say why there is none. Raises nothing, whatever a device sends."""
+        try:
+            # `is None`, not `or`: a refusal by a route that matches is final.
+            result = self._file.route(identity, header)
+            return self.hono.route(identity, header) if result is None else result
+        except UnicodeEncodeError:
+            # Lone surrogates: never from the codec [MQTT-1.5.4-1], but a terminal can bring them into `explain`.
+            return Refusal(Reason.BAD_TOPIC, "the topic, or a name that the record needs, is not valid Unicode")
