@@ -1,4 +1,4 @@
-"""From a PUBLISH and who sent it to a Kafka record, or to why there is none. Pure, but for reading the routes file once.
+"""From a PUBLISH and who sent it to a Kafka record, or to why there is none. Pure; the routes file is read once.
 
 router.py         the entry: routes of the file first, then Hono's grammar
 hono.py           Hono's topics            property_bag.py   what may follow them
