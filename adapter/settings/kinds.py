@@ -1,0 +1,202 @@
+"""The forms that a variable's value can take, and what is said about one that does not have its form.
+
+A text raised here ends the sentence `VARIABLE: 'value' …`: it says what is wrong and what to write instead.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+
+from adapter.model import Delivery
+
+EMBEDDED = "embedded"
+
+# A host name, an IPv4 address or an IPv6 address in brackets, and a port.
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
+_MAX_PORT = 65_535
+_PLUGIN_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+class Puback(StrEnum):
+    """When a PUBLISH with QoS 1 is acknowledged."""
+
+    AFTER_KAFKA = "after_kafka"
+    ON_RECEIPT = "on_receipt"
+
+
+class Acks(StrEnum):
+    """Kafka's `acks`: who must have a record before the broker answers."""
+
+    ALL = "all"
+    ONE = "1"
+    NONE = "0"
+
+
+class Compression(StrEnum):
+    """Kafka's `compression.type`."""
+
+    NONE = "none"
+    GZIP = "gzip"
+    SNAPPY = "snappy"
+    LZ4 = "lz4"
+    ZSTD = "zstd"
+
+
+class SecurityProtocol(StrEnum):
+    """Kafka's `security.protocol`."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self in {SecurityProtocol.SSL, SecurityProtocol.SASL_SSL}
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether the adapter names itself with user name and password."""
+        return self in {SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL}
+
+
+class SaslMechanism(StrEnum):
+    """Kafka's `sasl.mechanism`, as far as it takes a user name and a password."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+class LogLevel(StrEnum):
+    """The least important line that is written."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """For machines, or for people."""
+
+    JSON = "json"
+    CONSOLE = "console"
+
+
+def _empty_is_none(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+def _upper(value: Any) -> Any:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _acks(value: Any) -> Any:
+    return Acks.ALL if value == "-1" else _lower(value)  # the source document: "`all` (or equivalent `-1`)"
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        raise ValueError("is empty")
+    return value
+
+
+def _servers(value: str) -> str:
+    if value.lower() == EMBEDDED:
+        return EMBEDDED
+    servers = [server.strip() for server in value.split(",")]
+    for server in servers:
+        match = _SERVER.fullmatch(server)
+        if match is None or not 0 < int(match[2]) <= _MAX_PORT:
+            raise ValueError(f"must be host:port, with commas between several, or {EMBEDDED}")
+    return ",".join(servers)
+
+
+def _gateways(value: Any) -> Any:
+    """Take a JSON list, or names with commas between them."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        value = _json(value)
+        if not all(isinstance(name, str) for name in value):
+            raise ValueError("must be a JSON list of strings")
+        return value
+    return [name.strip() for name in value.split(",") if name.strip()]
+
+
+def _gateway(name: str) -> str:
+    auth_id, separator, tenant = name.rpartition("@")
+    if not (auth_id and separator and tenant):
+        raise ValueError("must hold user names of the form auth-id@tenant only")
+    return name
+
+
+def _plugins(value: Any) -> Any:
+    """Take a JSON object: plugin class → its configuration. An error never shows the text: it may hold secrets."""
+    if not isinstance(value, str):
+        return value
+    plugins = _json(value) if value.strip() else {}
+    if not isinstance(plugins, dict):
+        raise ValueError("must be a JSON object: plugin class → its configuration")  # noqa: TRY004 - pydantic's contract
+    return plugins
+
+
+def _plugin_class(name: str) -> str:
+    if not _PLUGIN_CLASS.fullmatch(name):
+        raise ValueError("must have dotted class names as keys, as in amqtt.plugins.authentication.FileAuthPlugin")
+    return name
+
+
+def _json(text: str) -> Any:
+    problem = None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        position = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        problem = f"is not JSON{position}"
+    raise ValueError(problem)  # outside the handler: the decoder's error holds the whole text
+
+
+def _not_yet(value: str | None) -> str | None:
+    if value is not None:
+        raise ValueError("cannot be honoured by this version, which has no dead-letter topic; remove the variable")
+    return value
+
+
+Port = Annotated[Annotated[int, Field(ge=0, le=_MAX_PORT)] | None, BeforeValidator(_empty_is_none)]
+Text = Annotated[str, AfterValidator(_not_empty)]
+OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
+OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
+Unsupported = Annotated[str | None, BeforeValidator(_empty_is_none), AfterValidator(_not_yet)]
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+PositiveSeconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+AnyDelivery = Annotated[Delivery, BeforeValidator(_lower)]
+AnyAcks = Annotated[Acks, BeforeValidator(_acks)]
+AnyPuback = Annotated[Puback, BeforeValidator(_lower)]
+AnyCompression = Annotated[Compression, BeforeValidator(_lower)]
+AnySecurityProtocol = Annotated[SecurityProtocol, BeforeValidator(_upper)]
+AnySaslMechanism = Annotated[SaslMechanism | None, BeforeValidator(_empty_is_none), BeforeValidator(_upper)]
+AnyLogLevel = Annotated[LogLevel, BeforeValidator(_lower)]
+AnyLogFormat = Annotated[LogFormat, BeforeValidator(_lower)]
+Servers = Annotated[str, AfterValidator(_servers)]
+Gateways = Annotated[tuple[Annotated[str, AfterValidator(_gateway)], ...], BeforeValidator(_gateways)]
+Plugins = Annotated[
+    dict[Annotated[str, AfterValidator(_plugin_class)], dict[str, Any]],
+    BeforeValidator(_plugins),
+]

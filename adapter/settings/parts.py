@@ -1,0 +1,163 @@
+"""One frozen class per part of the adapter: names, defaults and limits of its variables, each with its description.
+
+A field `x` of the part `p` is the variable `ADAPTER_P__X`. `repr=False` marks a secret: its value is in no log,
+error or `repr`. Descriptions are what operators read in README.md and `config/adapter.env.example`.
+"""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from adapter.settings import kinds
+from adapter.settings.kinds import Acks, Compression, LogFormat, LogLevel, Puback, SecurityProtocol
+
+# The largest MQTT packet: a Remaining Length of 268,435,455 bytes and a fixed header of 5 (MQTT 5.0 section 2.1.4).
+MQTT_LARGEST_PACKET = 268_435_460
+TWO_BYTES = 65_535
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - devices and probes come from other machines
+
+
+class Part(BaseModel):
+    """What all parts have in common."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class MqttSettings(Part):
+    """The MQTT front end. Sizes in bytes, times in seconds; `port` is None when the listener is off."""
+
+    host: kinds.Text = Field(default=EVERY_ADDRESS, description="Address of the plain TCP listener.")
+    port: kinds.Port = Field(default=1883, description="Port of the plain TCP listener; empty: off.")
+    max_packet_size: Annotated[int, Field(ge=128, le=MQTT_LARGEST_PACKET)] = Field(
+        default=262_144, description="Largest MQTT packet taken, bytes."
+    )
+    max_topic_length: Annotated[int, Field(ge=1, le=TWO_BYTES)] = Field(
+        default=1024, description="Longest topic name taken, bytes of UTF-8."
+    )
+    max_connections: kinds.Positive = Field(
+        default=50_000,
+        description="Connections at a time; one more is refused with CONNACK 0x03 (3.1.1) or 0x97 (5.0).",
+    )
+    connect_timeout: kinds.PositiveSeconds = Field(
+        default=10.0, description="Seconds from accepting a connection to its complete CONNECT packet."
+    )
+    receive_maximum: Annotated[int, Field(ge=1, le=TWO_BYTES)] = Field(
+        default=1000,
+        description="Unacknowledged publishes with QoS > 0 per connection; beyond it the connection is not read.",
+    )
+    topic_alias_maximum: Annotated[int, Field(ge=0, le=TWO_BYTES)] = Field(
+        default=64, description="Topic aliases a connection may define (MQTT 5.0); 0: none."
+    )
+    puback: kinds.AnyPuback = Field(
+        default=Puback.AFTER_KAFKA,
+        description="When a QoS 1 publish is acknowledged: `after_kafka`, or `on_receipt` (only with "
+        "`ADAPTER_DELIVERY=at_most_once`; the default with `ADAPTER_KAFKA__ACKS=0`).",
+    )
+
+
+class KafkaSettings(Part):
+    """The Kafka producer. Sizes in bytes, times named `…_ms` in milliseconds, others in seconds."""
+
+    bootstrap_servers: kinds.Servers = Field(
+        default="localhost:9092",
+        description="Kafka brokers to ask first, `host:port` with commas between; `embedded`: an in-memory "
+        "broker for trying out.",
+    )
+    client_id: kinds.Text = Field(
+        default="mqtt-kafka-adapter", description="The adapter's name in Kafka's logs and quotas."
+    )
+    acks: kinds.AnyAcks = Field(
+        default=Acks.ALL,
+        description="Who must have a record before Kafka answers: `all` in-sync replicas, `1` broker, `0` nobody. "
+        "Anything but `all` needs `ADAPTER_DELIVERY=at_most_once`.",
+    )
+    enable_idempotence: bool = Field(
+        default=True,
+        description="Let Kafka drop the duplicates of its client's own retries; needs `ADAPTER_KAFKA__ACKS=all`, and "
+        "is `false` by itself with any other. Order is kept either way: one request is in flight per broker.",
+    )
+    delivery_timeout_ms: kinds.Positive = Field(
+        default=120_000,
+        description="How long a message may wait for Kafka before it is given up, ms; retries have no other limit.",
+    )
+    request_timeout_ms: kinds.Positive = Field(
+        default=30_000,
+        description="How long one request may wait for a broker's answer, ms; when not set, no longer than the "
+        "delivery timeout.",
+    )
+    linger_ms: kinds.Milliseconds = Field(
+        default=0.0,
+        description="How long an idle partition collects records before it sends them, ms; a busy one always collects.",
+    )
+    max_batch_size: kinds.Positive = Field(
+        default=262_144, description="Largest batch of records, bytes before compression."
+    )
+    compression_type: kinds.AnyCompression = Field(
+        default=Compression.NONE, description="`none`, `gzip`, `snappy`, `lz4` or `zstd`."
+    )
+    topic_refresh_interval: kinds.PositiveSeconds = Field(
+        default=30.0, description="Seconds between two looks at Kafka's topics: new topics, changed partition counts."
+    )
+    telemetry_topic: kinds.Text = Field(
+        default="hono.telemetry.{tenant}", description="Kafka topic of telemetry messages."
+    )
+    event_topic: kinds.Text = Field(default="hono.event.{tenant}", description="Kafka topic of events.")
+    orig_adapter: kinds.Text = Field(default="hono-mqtt", description="Value of the record header `orig_adapter`.")
+    dead_letter_topic: kinds.Unsupported = Field(
+        default=None,
+        description="Reserved for a later version: must be empty. Refused messages are answered and counted.",
+    )
+    security_protocol: kinds.AnySecurityProtocol = Field(
+        default=SecurityProtocol.PLAINTEXT, description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."
+    )
+    sasl_mechanism: kinds.AnySaslMechanism = Field(
+        default=None, description="`PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; needed with a SASL security protocol."
+    )
+    sasl_username: kinds.OptionalText = Field(default=None, description="User name for SASL.")
+    sasl_password: kinds.OptionalSecret = Field(default=None, repr=False, description="Password for SASL.")
+    ssl_cafile: kinds.OptionalText = Field(
+        default=None,
+        description="PEM file with the authorities that may sign the brokers' certificates; empty: the system's.",
+    )
+    ssl_certfile: kinds.OptionalText = Field(default=None, description="PEM file with the adapter's own certificate.")
+    ssl_keyfile: kinds.OptionalText = Field(default=None, description="PEM file with that certificate's key.")
+    ssl_key_password: kinds.OptionalSecret = Field(default=None, repr=False, description="Password of that key.")
+
+
+class AuthSettings(Part):
+    """Who may connect and publish. Times in seconds."""
+
+    required: bool = Field(
+        default=True,
+        description="`false` lets devices in without credentials; tenant and device then come from the topic.",
+    )
+    plugins: kinds.Plugins = Field(
+        default_factory=dict,
+        repr=False,  # a plugin's configuration may hold its passwords
+        description="amqtt plugins that check credentials and topics, as JSON: class → its configuration.",
+    )
+    gateways: kinds.Gateways = Field(
+        default=(),
+        description="User names, or patterns of them, that may publish for other devices of their tenant: "
+        "`auth-id@tenant` with commas between, or a JSON list; `*` stands for any text.",
+    )
+    threads: Annotated[int, Field(ge=1, le=256)] = Field(
+        default=4, description="Threads for the password checks that would otherwise hold up every connection."
+    )
+    timeout: kinds.PositiveSeconds = Field(
+        default=10.0, description="Seconds a plugin may take for one answer; a device that waited longer is refused."
+    )
+
+
+class HttpSettings(Part):
+    """Health and metrics; `port` is None when the endpoint is off."""
+
+    host: kinds.Text = Field(default=EVERY_ADDRESS, description="Address of `/livez`, `/readyz` and `/metrics`.")
+    port: kinds.Port = Field(default=8080, description="Their port; empty: off.")
+
+
+class LogSettings(Part):
+    """What is written to standard error, and how."""
+
+    level: kinds.AnyLogLevel = Field(default=LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
+    format: kinds.AnyLogFormat = Field(default=LogFormat.JSON, description="`json`, or `console` for people.")
