@@ -1,0 +1,115 @@
+"""The HTTP endpoint for orchestrators and Prometheus.
+
+    /livez      200 while the event loop turns: who answers, lives
+    /readyz     200 when devices may be sent here, else 503; the reasons in JSON
+    /metrics    Prometheus' text format
+
+Everything else is an error, in JSON too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+# A probe needs a request line and a few headers; nobody sends a body. Sizes in bytes, times in seconds.
+LARGEST_LINE = 4096
+LARGEST_BODY = 1024
+KEEP_ALIVE = 75.0  # longer than Prometheus' usual scrape interval of 15 to 60
+STOP_TIMEOUT = 2.0
+
+log = structlog.get_logger(__name__)
+
+
+class HttpEndpoint:
+    """Serves health and metrics on one port. `readiness` names what stands in the way: an empty list means ready."""
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry, readiness: Callable[[], list[str]]) -> None:
+        self._host = host
+        self._port = port
+        self._registry = registry
+        self._readiness = readiness
+        self._process = CollectorRegistry()
+        ProcessCollector(registry=self._process)
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address cannot be used."""
+        app = web.Application(middlewares=[_errors_as_json], client_max_size=LARGEST_BODY)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        runner = web.AppRunner(
+            app,
+            access_log=None,
+            keepalive_timeout=KEEP_ALIVE,
+            shutdown_timeout=STOP_TIMEOUT,
+            max_line_size=LARGEST_LINE,
+            max_field_size=LARGEST_LINE,
+        )
+        await runner.setup()
+        self._runner = runner
+        try:
+            await web.TCPSite(runner, self._host, self._port).start()
+        except OSError:
+            await self.stop()
+            raise
+
+    @property
+    def port(self) -> int:
+        """The port in use; the real one when 0 was asked for. Only between `start` and `stop`."""
+        if self._runner is None:
+            raise RuntimeError("the HTTP endpoint is not started")
+        port: int = self._runner.addresses[0][1]
+        return port
+
+    async def stop(self) -> None:
+        """Close, within `STOP_TIMEOUT`; once or more."""
+        if self._runner is not None:
+            runner, self._runner = self._runner, None
+            await runner.cleanup()
+
+    async def _livez(self, _request: web.Request) -> web.Response:
+        return _json({"alive": True})
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        reasons = self._readiness()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        return _json({"ready": not reasons, "reasons": reasons}, status)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        # Counting the open files takes 3 µs for each connection (160 ms with 50,000): that is not for the event loop.
+        # The adapter's own figures are read in the loop, where they change, and take about 1 ms.
+        process = await asyncio.to_thread(generate_latest, self._process)
+        body = generate_latest(self._registry) + process
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
+
+
+@web.middleware
+async def _errors_as_json(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        return _json({"error": error.reason}, HTTPStatus(error.status), headers)
+    except Exception:
+        # A fault of ours; the asker learns that there was one, the log what it was.
+        log.exception("HTTP request failed", path=request.path)
+        return _json({"error": "internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def _json(
+    content: dict[str, object], status: HTTPStatus = HTTPStatus.OK, headers: dict[str, str] | None = None
+) -> web.Response:
+    return web.json_response(content, status=status, headers={"Cache-Control": "no-store", **(headers or {})})

@@ -1,0 +1,215 @@
+"""The metrics, read from plain integers when Prometheus scrapes: the hot path knows nothing of Prometheus.
+
+Every series exists from the start, with 0, so that `rate()` sees the first event too. Every label value comes from a
+fixed set (an enum, a list in this file), never from a device, so the number of series cannot grow with the fleet.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeVar
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from adapter.reasons import PUBACK_CODE, Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from prometheus_client.core import Metric
+
+    from adapter.counters import Histogram
+    from adapter.telemetry.sources import Sources
+
+Label = TypeVar("Label")
+
+# By number (MQTT 5.0 section 2.1.2).
+PACKET_TYPES = (
+    "reserved", "connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback",
+    "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth",
+)  # fmt: skip
+
+# Why a connection ended, in the front end's words; a word that is not here is counted as `other`.
+CLOSE_CAUSES = (
+    "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "keep_alive", "message_refused",
+    "protocol_error", "refused", "shutdown", "taken_over",
+)  # fmt: skip
+OTHER = "other"
+
+# The reason codes that a CONNACK may carry (MQTT 5.0 section 3.2.2.2) and a server like this one has a use for.
+CONNACK_CODES = (
+    ReasonCode.UNSPECIFIED_ERROR,
+    ReasonCode.MALFORMED_PACKET,
+    ReasonCode.PROTOCOL_ERROR,
+    ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
+    ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
+    ReasonCode.BAD_USER_NAME_OR_PASSWORD,
+    ReasonCode.NOT_AUTHORIZED,
+    ReasonCode.SERVER_UNAVAILABLE,
+    ReasonCode.SERVER_BUSY,
+    ReasonCode.BAD_AUTHENTICATION_METHOD,
+    ReasonCode.PACKET_TOO_LARGE,
+    ReasonCode.QUOTA_EXCEEDED,
+    ReasonCode.QOS_NOT_SUPPORTED,
+    ReasonCode.CONNECTION_RATE_EXCEEDED,
+)
+
+# A message with QoS > 0 is refused for what a PUBACK can say, and dropped for everything else; one with QoS 0 is only
+# ever dropped, because nobody is told.
+REFUSALS = tuple(PUBACK_CODE)
+DROPS = tuple(reason for reason in Reason if reason not in PUBACK_CODE)
+
+
+def make_registry(sources: Sources) -> CollectorRegistry:
+    """Make a registry with the adapter's metrics. Those of the process are the HTTP endpoint's own."""
+    registry = CollectorRegistry()
+    registry.register(AdapterCollector(sources))
+    return registry
+
+
+class AdapterCollector(Collector):
+    """Reads the counters of one adapter. Must be called in the event loop's thread, where they change."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterator[Metric]:
+        """Take all figures at the same moment: nothing runs in between."""
+        yield from self._service()
+        yield from self._ledger()
+        yield from self._front_end()
+        yield from self._delivery()
+
+    def _service(self) -> Iterator[Metric]:
+        sources = self._sources
+        build = GaugeMetricFamily("adapter_build_info", "Always 1; the version is in the label.", labels=["version"])
+        build.add_metric([sources.version], 1)
+        yield build
+        yield _gauge(
+            "adapter_start_time_seconds", "When the adapter was started, seconds since the epoch.", sources.started
+        )
+        yield _histogram(
+            "adapter_event_loop_lag_seconds", "How late a timer of the event loop was.", sources.loop_lag.seconds
+        )
+
+    def _ledger(self) -> Iterator[Metric]:
+        ledger = self._sources.ledger
+        every_qos = range(len(ledger.received))
+        for name, text, counts in (
+            ("received", "Publishes taken from devices.", ledger.received),
+            ("acknowledged", "Messages that Kafka acknowledged as configured.", ledger.acknowledged),
+            ("unknown", "Messages given up on before Kafka said whether it has them.", ledger.unknown),
+        ):
+            yield _counter(f"adapter_messages_{name}", text, ["qos"], [([str(qos)], counts[qos]) for qos in every_qos])
+        for name, text, per_qos in (
+            ("refused", "Messages refused for good, the device being told.", ledger.refused),
+            ("dropped", "Messages that neither Kafka has nor their device was told of.", ledger.dropped),
+        ):
+            rows = [
+                ([str(qos), reason.value], count)
+                for qos in every_qos
+                for reason, count in _with_zeros(per_qos[qos], _reasons(name, qos)).items()
+            ]
+            yield _counter(f"adapter_messages_{name}", text, ["qos", "reason"], rows)
+        pending = GaugeMetricFamily("adapter_messages_pending", "Messages that wait for Kafka.", labels=["qos"])
+        difference = GaugeMetricFamily(
+            "adapter_ledger_difference",
+            "Messages that are unaccounted for: received less all of the above. Not 0: the adapter is wrong.",
+            labels=["qos"],
+        )
+        for qos in every_qos:
+            pending.add_metric([str(qos)], ledger.pending[qos])
+            difference.add_metric([str(qos)], ledger.difference(qos))
+        yield pending
+        yield difference
+
+    def _front_end(self) -> Iterator[Metric]:
+        front_end = self._sources.front_end
+        yield _gauge("adapter_connections", "Open connections.", front_end.connections)
+        yield _gauge("adapter_connections_paused", "Connections that are not read now.", front_end.paused)
+        yield _counter(
+            "adapter_connections_accepted", "Connections accepted.", [], [([], front_end.connections_accepted)]
+        )
+        refused = [
+            ([code.name.lower()], count)
+            for code, count in _with_zeros(front_end.connects_refused, CONNACK_CODES).items()
+        ]
+        yield _counter("adapter_connects_refused", "CONNECT packets that were refused.", ["reason"], refused)
+        closed = dict.fromkeys((*CLOSE_CAUSES, OTHER), 0)
+        for cause, count in front_end.closed.items():
+            closed[cause if cause in closed else OTHER] += count
+        rows = [([cause], count) for cause, count in closed.items()]
+        yield _counter("adapter_connections_closed", "Connections that ended.", ["cause"], rows)
+        for direction, counts in (("received", front_end.packets_received), ("sent", front_end.packets_sent)):
+            rows = [([name], count) for name, count in zip(PACKET_TYPES, counts, strict=True)]
+            yield _counter(f"adapter_mqtt_packets_{direction}", f"MQTT packets {direction}.", ["type"], rows)
+        for direction, count in (("received", front_end.bytes_received), ("sent", front_end.bytes_sent)):
+            yield _counter(f"adapter_mqtt_{direction}_bytes", f"Bytes of MQTT {direction}.", [], [([], count)])
+        yield _histogram(
+            "adapter_puback_seconds",
+            "From reading a publish with QoS 1 to writing its PUBACK.",
+            front_end.puback_seconds,
+        )
+
+    def _delivery(self) -> Iterator[Metric]:
+        delivery = self._sources.delivery
+        for name, text, count in (
+            ("batches_sent", "Batches handed to Kafka, retries among them.", delivery.batches_sent),
+            ("batches_failed", "Batches that Kafka did not acknowledge.", delivery.batches_failed),
+            ("batch_retries", "Batches handed to Kafka again.", delivery.retries),
+            ("batch_bytes", "Bytes of the batches handed to Kafka, before compression.", delivery.batch_bytes),
+        ):
+            yield _counter(f"adapter_kafka_{name}", text, [], [([], count)])
+        yield _histogram("adapter_kafka_batch_records", "Records in a batch.", delivery.batch_records)
+        yield _histogram(
+            "adapter_kafka_seconds", "From handing a batch to the producer to its outcome.", delivery.kafka_seconds
+        )
+        fill = self._sources.lanes.fill()
+        yield _gauge("adapter_lanes", "Partitions that are or were written to.", fill["lanes"])
+        yield _gauge("adapter_lanes_queued_runs", "Groups of messages that wait for a batch.", fill["queued_runs"])
+        yield _gauge("adapter_lanes_in_flight_records", "Records that are at Kafka.", fill["in_flight_records"])
+        budget = self._sources.budget
+        yield _gauge("adapter_pending_bytes", "Bytes of the messages that wait for Kafka.", budget.used)
+        yield _gauge("adapter_pending_bytes_limit", "The most that may be.", budget.limit)
+        yield _gauge(
+            "adapter_connections_waiting", "Connections that wait for room among the pending bytes.", budget.waiting
+        )
+        producer = self._sources.producer
+        yield _gauge("adapter_kafka_ready", "1 when Kafka can be written to.", int(producer.ready))
+        yield _counter(
+            "adapter_kafka_producer_replacements",
+            "Producers that could not go on and were replaced.",
+            [],
+            [([], producer.replacements)],
+        )
+
+
+def _reasons(fate: str, qos: int) -> tuple[Reason, ...]:
+    """Name the reasons that a message of this QoS can have: they are shown even with 0."""
+    if fate == "refused":
+        return tuple(reason for reason in REFUSALS if reason is not Reason.EVENT_QOS_0) if qos else ()
+    return DROPS if qos else tuple(Reason)
+
+
+def _with_zeros(counts: Mapping[Label, int], keys: Iterable[Label]) -> dict[Label, int]:
+    """Add the keys that were not counted yet. What was counted against expectation stays visible."""
+    return dict.fromkeys(keys, 0) | dict(counts)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value=value)
+
+
+def _counter(name: str, text: str, labels: list[str], rows: Iterable[tuple[list[str], int]]) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=labels)
+    for values, count in rows:
+        family.add_metric(values, count)
+    return family
+
+
+def _histogram(name: str, text: str, histogram: Histogram) -> HistogramMetricFamily:
+    bounds = [*map(str, histogram.bounds), "+Inf"]
+    buckets = [(bound, float(total)) for bound, total in zip(bounds, accumulate(histogram.counts), strict=True)]
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=histogram.sum)

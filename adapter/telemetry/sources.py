@@ -1,0 +1,64 @@
+"""What the metrics are read from when Prometheus scrapes: plain counters, and small views of the other parts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from adapter.telemetry.loop_lag import LoopLag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from adapter.counters import DeliveryCounters, FrontEndCounters, Ledger
+
+
+class Lanes(Protocol):
+    """The pipeline's lanes."""
+
+    def fill(self) -> Mapping[str, int]:
+        """Tell `lanes`, `queued_runs` and `in_flight_records`."""
+
+
+class Budget(Protocol):
+    """The bytes that wait for Kafka."""
+
+    @property
+    def limit(self) -> int:
+        """Bytes that may wait."""
+
+    @property
+    def used(self) -> int:
+        """Bytes that wait."""
+
+    @property
+    def waiting(self) -> int:
+        """Connections that are not read until there is room."""
+
+
+class Producer(Protocol):
+    """The Kafka producer."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether Kafka can be written to, as far as is known."""
+
+    @property
+    def replacements(self) -> int:
+        """How often a producer that could not go on was replaced."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Everything that is measured. `started` is the wall clock in seconds since the epoch."""
+
+    front_end: FrontEndCounters
+    ledger: Ledger
+    delivery: DeliveryCounters
+    lanes: Lanes
+    budget: Budget
+    producer: Producer
+    version: str
+    loop_lag: LoopLag = field(default_factory=LoopLag)
+    started: float = field(default_factory=time.time)
