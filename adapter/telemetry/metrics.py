@@ -154,7 +154,7 @@ class AdapterCollector(Collector):
         )
 
     def _delivery(self) -> Iterator[Metric]:
-        delivery = self._sources.delivery
+        delivery = self._sources.pipeline.counters
         for name, text, count in (
             ("batches_sent", "Batches handed to Kafka, retries among them.", delivery.batches_sent),
             ("batches_failed", "Batches that Kafka did not acknowledge.", delivery.batches_failed),
@@ -166,7 +166,7 @@ class AdapterCollector(Collector):
         yield _histogram(
             "adapter_kafka_seconds", "From handing a batch to the producer to its outcome.", delivery.kafka_seconds
         )
-        fill = self._sources.lanes.fill()
+        fill = self._sources.pipeline.fill()
         yield _gauge("adapter_lanes", "Partitions that are or were written to.", fill["lanes"])
         yield _gauge("adapter_lanes_queued_runs", "Groups of messages that wait for a batch.", fill["queued_runs"])
         yield _gauge("adapter_lanes_in_flight_records", "Records that are at Kafka.", fill["in_flight_records"])

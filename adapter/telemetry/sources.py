@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from adapter import __version__
 from adapter.telemetry.loop_lag import LoopLag
 
 if TYPE_CHECKING:
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
     from adapter.counters import DeliveryCounters, FrontEndCounters, Ledger
 
 
-class Lanes(Protocol):
-    """The pipeline's lanes."""
+class Pipeline(Protocol):
+    """The lanes together."""
+
+    @property
+    def counters(self) -> DeliveryCounters:
+        """What it counts."""
 
     def fill(self) -> Mapping[str, int]:
         """Tell `lanes`, `queued_runs` and `in_flight_records`."""
@@ -51,14 +56,16 @@ class Producer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything that is measured. `started` is the wall clock in seconds since the epoch."""
+    """Everything that is measured. `started` is the wall clock in seconds since the epoch.
+
+    Whoever makes it starts and stops `loop_lag`.
+    """
 
     front_end: FrontEndCounters
     ledger: Ledger
-    delivery: DeliveryCounters
-    lanes: Lanes
+    pipeline: Pipeline
     budget: Budget
     producer: Producer
-    version: str
+    version: str = __version__
     loop_lag: LoopLag = field(default_factory=LoopLag)
     started: float = field(default_factory=time.time)

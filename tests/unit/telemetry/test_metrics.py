@@ -23,9 +23,10 @@ ADAPTER = Path(__file__).parents[3] / "adapter"
 
 
 @dataclass
-class FakeLanes:
+class FakePipeline:
     """Lanes that hold what they are told."""
 
+    counters: DeliveryCounters = field(default_factory=DeliveryCounters)
     content: dict[str, int] = field(default_factory=lambda: {"lanes": 0, "queued_runs": 0, "in_flight_records": 0})
 
     def fill(self) -> Mapping[str, int]:
@@ -56,8 +57,7 @@ def sources() -> Sources:
     return Sources(
         front_end=FrontEndCounters(),
         ledger=Ledger(),
-        delivery=DeliveryCounters(),
-        lanes=FakeLanes(),
+        pipeline=FakePipeline(),
         budget=FakeBudget(),
         producer=FakeProducer(),
         version="1.2.3",
@@ -192,15 +192,15 @@ def test_the_front_end_is_shown(sources: Sources) -> None:
 
 
 def test_delivery_is_shown(sources: Sources) -> None:
-    sources.delivery.batches_sent = 3
-    sources.delivery.batches_failed = 2
-    sources.delivery.retries = 1
-    sources.delivery.batch_bytes = 4096
+    sources.pipeline.counters.batches_sent = 3
+    sources.pipeline.counters.batches_failed = 2
+    sources.pipeline.counters.retries = 1
+    sources.pipeline.counters.batch_bytes = 4096
     assert isinstance(sources.budget, FakeBudget)
     sources.budget.used = 900
     sources.budget.waiting = 2
-    assert isinstance(sources.lanes, FakeLanes)
-    sources.lanes.content = {"lanes": 4, "queued_runs": 5, "in_flight_records": 6}
+    assert isinstance(sources.pipeline, FakePipeline)
+    sources.pipeline.content = {"lanes": 4, "queued_runs": 5, "in_flight_records": 6}
     assert isinstance(sources.producer, FakeProducer)
     sources.producer.ready = True
     sources.producer.replacements = 8
