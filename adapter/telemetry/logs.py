@@ -18,7 +18,7 @@ from adapter.telemetry.rate_limit import RateLimitedLog, RepeatFilter
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-__all__ = ["RateLimitedLog", "configure_logging"]
+__all__ = ["RateLimitedLog", "configure_logs"]
 
 # Characters: more than any client identifier or topic that people would read in a line, less than an attack with them.
 LONGEST_VALUE = 512
@@ -29,7 +29,7 @@ LIBRARY_LEVEL = logging.WARNING
 OWN = "adapter"
 
 
-def configure_logging(level: str, format_: str, stream: TextIO | None = None) -> None:
+def configure_logs(level: str, format_: str, stream: TextIO | None = None) -> None:
     """Write everything of `level` (`debug`, `info`, `warning`, `error`) and above as `format_` (`json`, `console`).
 
     `stream` is standard error when not given. May be called again; the last call counts.

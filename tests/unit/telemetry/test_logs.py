@@ -14,7 +14,7 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.telemetry.logs import LONGEST_VALUE, configure_logging
+from adapter.telemetry.logs import LONGEST_VALUE, configure_logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
-    """Undo what `configure_logging` does to the process."""
+    """Undo what `configure_logs` does to the process."""
     root, own = logging.getLogger(), logging.getLogger("adapter")
     handlers, level, own_level = root.handlers[:], root.level, own.level
     yield
@@ -36,7 +36,7 @@ def logging_as_before() -> Iterator[None]:
 def configured(format_: str, level: str = "info") -> io.StringIO:
     """Write to a text that can be looked at."""
     stream = io.StringIO()
-    configure_logging(level, format_, stream)
+    configure_logs(level, format_, stream)
     return stream
 
 
