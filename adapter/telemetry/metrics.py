@@ -14,6 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from adapter.reasons import PUBACK_CODE, Reason, ReasonCode
+from adapter.telemetry.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
     from adapter.counters import Histogram
-    from adapter.telemetry.sources import Sources
+
+__all__ = ["AdapterCollector", "Sources", "make_registry"]
 
 Label = TypeVar("Label")
 

@@ -35,6 +35,14 @@ def test_the_example_sets_nothing() -> None:
     assert [line for line in EXAMPLE.read_text(encoding="utf-8").splitlines() if not re.match("#|$", line)] == []
 
 
+def test_the_table_has_a_row_for_every_variable() -> None:
+    head, rule, *rows = render_markdown_table().splitlines()
+    assert (head, rule) == ("| variable | default | meaning |", "|---|---|---|")
+    assert len(rows) == len(describe())
+    assert "| `ADAPTER_MQTT__PORT` | `1883` | Port of the plain TCP listener; empty: off. |" in rows
+    assert "| `ADAPTER_KAFKA__SASL_USERNAME` | none | User name for SASL. |" in rows
+
+
 def test_the_table_of_the_readme_is_what_the_code_says() -> None:
     """Mend it with the output of: python -m adapter.settings."""
     texts = [README.read_text(encoding="utf-8")] if README.exists() else []
@@ -46,6 +54,6 @@ def test_the_tables_can_be_printed_from_the_command_line() -> None:
     """`python -m adapter.settings` needs no environment of the adapter."""
     for arguments, first in (([], "| variable |"), (["--env"], "# Every setting")):
         printed = subprocess.run(
-            [sys.executable, "-m", "adapter.settings", *arguments], capture_output=True, text=True, check=True
+            [sys.executable, "-m", "adapter.settings", *arguments], capture_output=True, text=True, check=True, cwd=ROOT
         )
         assert printed.stdout.startswith(first)

@@ -13,8 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapter.counters import DeliveryCounters, FrontEndCounters, Ledger
 from adapter.reasons import Reason, ReasonCode
-from adapter.telemetry.metrics import CLOSE_CAUSES, CONNACK_CODES, PACKET_TYPES, make_registry
-from adapter.telemetry.sources import Sources
+from adapter.telemetry.metrics import CLOSE_CAUSES, CONNACK_CODES, PACKET_TYPES, Sources, make_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
