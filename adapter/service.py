@@ -1,8 +1,8 @@
 """The composition root: makes every part, joins them, starts them in order, and stops them in order.
 
-Start:  HTTP endpoint (alive, not ready) → plugins → Kafka (for as long as it takes) → MQTT listener → ready
+Start:  HTTP endpoint (alive, not ready) → plugins → Kafka, for as long as it takes → MQTT listener → ready
 Stop:   not ready → no new connections, no reading → pending flushed, PUBACKs written → devices told and closed
-        → producer → plugins → HTTP endpoint. Every step has a time limit.
+        → producer → plugins → HTTP endpoint; each step with a time limit
 """
 
 from __future__ import annotations
@@ -10,50 +10,204 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
+from adapter import wiring
 from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
-from adapter.delivery.pipeline import Pipeline, PipelineConfig
+from adapter.delivery.pipeline import Pipeline
 from adapter.errors import TransientKafkaError
-from adapter.identity.gatekeeper import Gatekeeper, IdentityConfig
+from adapter.identity.gatekeeper import Gatekeeper
 from adapter.ingress import Ingress
 from adapter.kafka.embedded import EmbeddedKafka
-from adapter.kafka.options import KafkaOptions
 from adapter.kafka.partitioner import partition_for
 from adapter.kafka.producer import Producer
 from adapter.kafka.topics import Topics
-from adapter.model import Delivery
-from adapter.mqtt.frontend import Frontend, MqttConfig
+from adapter.mqtt.frontend import Frontend
 from adapter.mqtt.listener import Listener
-from adapter.routing.config import RoutingConfig
-from adapter.routing.router import Router
-from adapter.routing.routes_file import load_routes
-from adapter.settings import Settings
+from adapter.settings import EMBEDDED, Puback
 from adapter.telemetry.http import HttpEndpoint
 from adapter.telemetry.logs import RateLimitedLog
 from adapter.telemetry.metrics import Sources, make_registry
 
+if TYPE_CHECKING:
+    from adapter.settings import Settings
+
 log = structlog.get_logger(__name__)
 
-EMBEDDED = "embedded"
-# A batch also has a header of 61 bytes (record format v2); the producer's own limit leaves room for it.
-BATCH_OVERHEAD = 1024
-KAFKA_RETRY_SECONDS = (0.2, 5.0)
-CLOSE_SECONDS = 5.0
+FIRST_KAFKA_RETRY = 0.2  # seconds, doubled up to the last one, with jitter
+LAST_KAFKA_RETRY = 5.0
+PRODUCER_STOP_SECONDS = 5.0
+CLOSE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What the end of the service left behind: messages per fate."""
+    """What the stop left behind, in messages."""
 
     unknown: int
     dropped: int
 
     @property
     def complete(self) -> bool:
-        """Whether everything that was taken is in Kafka or was answered."""
+        """Whether Kafka has everything that was pending."""
         return not (self.unknown or self.dropped)
+
+
+def wall_ms() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Service:
+    """Everything together. `start` returns when devices are accepted, or when `stopping` was set before that."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._log = RateLimitedLog(log)
+        self._ledger = Ledger()
+        self._budget = Budget(settings.max_pending_bytes)
+        self._gatekeeper = Gatekeeper(wiring.identity_config(settings))
+        self._router = wiring.make_router(settings)
+        self._embedded = EmbeddedKafka() if settings.kafka.bootstrap_servers == EMBEDDED else None
+        self._producer: Producer | None = None
+        self._topics: Topics | None = None
+        self._pipeline: Pipeline | None = None
+        self._ingress: Ingress | None = None
+        self._frontend: Frontend | None = None
+        self._listener: Listener | None = None
+        self._http: HttpEndpoint | None = None
+        self._not_ready: str | None = "starting"
+        self.bootstrap_servers = settings.kafka.bootstrap_servers
+
+    @property
+    def mqtt_port(self) -> int | None:
+        """Where devices are accepted; None while they are not."""
+        return self._listener.port if self._listener else None
+
+    def reasons_not_ready(self) -> list[str]:
+        """Why devices should go elsewhere; empty when they are welcome."""
+        reasons = [self._not_ready] if self._not_ready else []
+        if self._producer is not None and self._producer.problem:
+            reasons.append(f"kafka: {self._producer.problem}")
+        return reasons
+
+    # -- start -------------------------------------------------------------------------------------------------------
+
+    async def start(self, stopping: asyncio.Event) -> None:
+        """Bring everything up. Raises ConfigurationError, or OSError when an address cannot be used."""
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        if self._embedded is not None:
+            self.bootstrap_servers = await self._embedded.start()
+        options = wiring.kafka_options(settings, self.bootstrap_servers)
+        producer = self._producer = Producer(options)
+        pipeline = self._pipeline = Pipeline(
+            wiring.pipeline_config(settings), producer, loop, self._budget, self._ledger
+        )
+        topics = self._topics = Topics(
+            producer,
+            refresh_interval=settings.kafka.topic_refresh_interval,
+            on_partition_count_changed=lambda *change: ingress.partition_count_changed(*change),
+            create=self._embedded.create_topic if self._embedded else None,
+        )
+        ingress = self._ingress = Ingress(
+            self._router,
+            self._gatekeeper,
+            topics,
+            pipeline,
+            partition_for,
+            self._log,
+            puback_on_receipt=settings.mqtt.puback is Puback.ON_RECEIPT,
+        )
+        frontend = self._frontend = Frontend(
+            wiring.mqtt_config(settings), ingress, self._budget, self._ledger, loop, wall_ms, self._log
+        )
+        if settings.http.port is not None:
+            registry = make_registry(Sources(frontend.counters, self._ledger, pipeline, self._budget, producer))
+            self._http = HttpEndpoint(settings.http.host, settings.http.port, registry, self.reasons_not_ready)
+            await self._http.start()
+        await self._gatekeeper.start()
+        if not await self._reach_kafka(producer, stopping):
+            return
+        await topics.start()
+        if settings.mqtt.port is not None:
+            self._listener = Listener(frontend, settings.mqtt.host, settings.mqtt.port)
+            await self._listener.start()
+        self._not_ready = None
+        log.info("ready", mqtt_port=self.mqtt_port, kafka=self.bootstrap_servers)
+
+    async def _reach_kafka(self, producer: Producer, stopping: asyncio.Event) -> bool:
+        """Try until Kafka was reached once; False when the service is to stop first."""
+        delay = FIRST_KAFKA_RETRY
+        while not stopping.is_set():
+            try:
+                await producer.start()
+            except TransientKafkaError as error:
+                self._not_ready = f"kafka: not reached yet: {error}"
+                self._log.warning("kafka not reached yet", error=str(error))
+            else:
+                return True
+            try:
+                await asyncio.wait_for(stopping.wait(), delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            except TimeoutError:
+                delay = min(delay * 2, LAST_KAFKA_RETRY)
+        return False
+
+    # -- stop --------------------------------------------------------------------------------------------------------
+
+    async def stop(self) -> Drained:
+        """Drain and take everything down; may be called at any time after the constructor."""
+        self._not_ready = "stopping"
+        if self._listener is not None:
+            self._listener.stop()
+        if self._frontend is not None:
+            self._frontend.stop_reading()
+        drained = await self._drain()
+        if self._frontend is not None:
+            self._frontend.close_all()
+            await self._until_closed(self._frontend)
+        if self._ingress is not None:
+            await self._ingress.stop()
+        if self._topics is not None:
+            await self._topics.stop()
+        if self._producer is not None:
+            await self._producer.stop(PRODUCER_STOP_SECONDS)
+        await self._gatekeeper.stop()
+        if self._http is not None:
+            await self._http.stop()
+        if self._embedded is not None:
+            await self._embedded.stop()
+        if not drained.complete:
+            log.error("stopped with messages that Kafka did not acknowledge", unknown=drained.unknown, dropped=drained.dropped)
+        else:
+            log.info("stopped")
+        return drained
+
+    async def _drain(self) -> Drained:
+        """Wait for Kafka, no longer than the drain timeout; then give up on the rest, and count it."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return Drained(0, 0)
+        before = self._given_up()
+        idle = asyncio.Event()
+        pipeline.when_idle(idle.set)
+        try:
+            await asyncio.wait_for(idle.wait(), self._settings.drain_timeout)
+        except TimeoutError:
+            pipeline.give_up()
+        after = self._given_up()
+        return Drained(after.unknown - before.unknown, after.dropped - before.dropped)
+
+    def _given_up(self) -> Drained:
+        return Drained(sum(self._ledger.unknown), sum(dropped.total() for dropped in self._ledger.dropped))
+
+    @staticmethod
+    async def _until_closed(frontend: Frontend) -> None:
+        """Let the last bytes leave."""
+        deadline = time.monotonic() + CLOSE_SECONDS
+        while frontend.counters.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)

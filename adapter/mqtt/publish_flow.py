@@ -28,8 +28,9 @@ from adapter.model import (
 from adapter.mqtt.ack_window import AckWindow, Answer
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.publish import decode_publish_properties, decode_topic_name
+from adapter.mqtt.publish import decode_publish_properties
 from adapter.mqtt.replies import encode_puback
+from adapter.mqtt.topic_names import decode_topic_name
 from adapter.reasons import PUBACK_CODE, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -231,6 +232,8 @@ class PublishFlow:
             result = self._resolved[1]
             self._resolved = None
         else:
+            if not topic:  # 5.0 section 3.3.2.1
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
             name = decode_topic_name(topic)
             if len(topic) > self._frontend.config.max_topic_length:
                 return _TOPIC_TOO_LONG
@@ -272,8 +275,6 @@ class PublishFlow:
                 topic = self._aliases[alias]
             else:
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the topic alias stands for no topic")
-        elif not topic:
-            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
         return topic, properties, body + length
 
     def _parsed(self, properties: bytes) -> PublishProperties:
@@ -289,6 +290,8 @@ class PublishFlow:
 
     def _put(self, run: Run) -> None:
         """Hand a run to its lane; its PUBACKs wait in the window, or leave at once where the operator wants that."""
+        if not run.payloads:  # its first message was refused
+            return
         self._frontend.ledger.received[run.qos] += len(run.payloads)
         if run.qos:
             if run.route.ack_on_receipt:

@@ -141,7 +141,9 @@ class Session:
 
     def _take_packet(self, data: bytes, pos: int, end: int) -> int:
         first = data[pos]
-        header = remaining_length(data[:end], pos + 1)
+        if self._state is State.NEW and first >> 4 != PacketType.CONNECT:  # no need to wait for the rest of it
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the first packet is not a CONNECT [MQTT-3.1.0-1]")
+        header = remaining_length(data, pos + 1)
         if header is None:
             return pos
         length, start = header
@@ -151,10 +153,7 @@ class Session:
             return pos
         kind = first >> 4
         self.frontend.counters.packets_received[kind] += 1
-        if self._state is State.NEW:
-            if kind != PacketType.CONNECT:
-                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the first packet is not a CONNECT [MQTT-3.1.0-1]")
-        elif kind == PacketType.CONNECT:
+        if kind == PacketType.CONNECT and self._state is not State.NEW:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a second CONNECT [MQTT-3.1.0-2]")
         if FIXED_FLAGS.get(kind) != first & 0x0F:
             raise MalformedPacketError("reserved flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")

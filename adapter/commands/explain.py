@@ -1,0 +1,100 @@
+"""`explain`: what would become of a PUBLISH, without publishing it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from adapter.commands import exits
+from adapter.errors import ProtocolError
+from adapter.identity.naming import identity_of
+from adapter.model import PublishHeader, PublishProperties, RecordTemplate
+from adapter.mqtt.topic_names import decode_topic_name
+from adapter.routing.explain import Explanation, explain
+from adapter.settings import load_settings
+from adapter.wiring import make_router
+
+if TYPE_CHECKING:
+    from adapter.commands import Commands
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "explain",
+        help="say what becomes of a publish",
+        description="Says which route takes a publish and which Kafka record it makes, or why it is refused. Uses the "
+        "settings of the environment; asks neither Kafka nor a plugin.",
+        epilog="Exit codes: 0 it makes a record, 1 it is refused, 2 wrong arguments or settings.",
+    )
+    parser.add_argument("topic", metavar="MQTT_TOPIC", help="the topic of the PUBLISH, with its property bag")
+    parser.add_argument("--qos", type=int, choices=(0, 1, 2), default=1, help="default: 1")
+    parser.add_argument("--user", metavar="NAME", help="user name of the device, taken as verified: {auth-id}@{tenant}")
+    parser.add_argument("--client-id", metavar="ID", default="client", help="client identifier of the device")
+    parser.add_argument("--retain", action="store_true", help="with the RETAIN flag")
+    parser.add_argument("--payload-size", type=int, metavar="BYTES", default=1, help="default: 1")
+    parser.add_argument("--content-type", metavar="TYPE", help="the Content Type property of MQTT 5.0")
+    parser.add_argument("--message-expiry", type=int, metavar="SECONDS", help="the Message Expiry property of MQTT 5.0")
+    parser.add_argument(
+        "--user-property", metavar="NAME=VALUE", action="append", default=[], help="a User Property of MQTT 5.0; repeat"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the explanation."""
+    settings = load_settings(os.environ)
+    try:
+        topic = decode_topic_name(os.fsencode(arguments.topic))
+    except ProtocolError as error:
+        sys.stderr.write(f"Not an MQTT topic name: {error.text}\n")
+        return exits.REFUSED
+    properties = PublishProperties(
+        content_type=arguments.content_type,
+        message_expiry=arguments.message_expiry,
+        user_properties=tuple(_pair(text) for text in arguments.user_property),
+    )
+    header = PublishHeader(topic, arguments.qos, arguments.retain, properties)
+    identity = identity_of(arguments.client_id, arguments.user, settings.auth.gateways)
+    explanation = explain(make_router(settings), identity, header, arguments.payload_size)
+    sys.stdout.write(_as_json(explanation) if arguments.json else _as_text(explanation))
+    return exits.OK if isinstance(explanation.result, RecordTemplate) else exits.REFUSED
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def _as_json(explanation: Explanation) -> str:
+    result = explanation.result
+    answer: dict[str, Any] = {"route": explanation.route, "tried": dict(explanation.tried)}
+    if isinstance(result, RecordTemplate):
+        answer["record"] = {
+            "topic": result.topic,
+            "key": result.key.decode(errors="replace") if result.key is not None else None,
+            "headers": [[name, value.decode(errors="replace")] for name, value in result.headers],
+        }
+        answer["delivery"] = result.delivery.value if result.delivery else None
+    else:
+        answer["refused"] = {"reason": result.reason.value, "text": result.text}
+    return json.dumps(answer, ensure_ascii=False) + "\n"
+
+
+def _as_text(explanation: Explanation) -> str:
+    lines = [f"not by  {name}: {why}" for name, why in explanation.tried]
+    result = explanation.result
+    lines.append(f"route   {explanation.route or 'none'}")
+    if isinstance(result, RecordTemplate):
+        key = result.key.decode(errors="replace") if result.key is not None else "(none)"
+        lines += [f"topic   {result.topic}", f"key     {key}", "header  creation-time: (time of arrival, ms)"]
+        lines += [f"header  {name}: {value.decode(errors='replace')}" for name, value in result.headers]
+        if result.delivery is not None:
+            lines.append(f"delivery {result.delivery.value}")
+    else:
+        lines += [f"refused {result.reason.value}", f"because {result.text}"]
+    return "\n".join(lines) + "\n"

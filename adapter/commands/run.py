@@ -1,0 +1,90 @@
+"""`run`: the service, until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from adapter.commands import exits
+from adapter.service import Service
+from adapter.settings import EMBEDDED, load_settings, warnings
+from adapter.telemetry.logs import configure_logs
+
+if TYPE_CHECKING:
+    from adapter.commands import Commands
+    from adapter.settings import Settings
+
+# The collector looks for cycles; messages make none, but with thousands of runs alive it would walk all of them
+# again and again.
+GC_THRESHOLDS = (50_000, 20, 100)
+
+log = structlog.get_logger(__name__)
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "run",
+        help="run the service",
+        description="Runs the service. Settings come from ADAPTER_* environment variables; config/adapter.env.example "
+        "has all of them.",
+        epilog="Exit codes: 0 stopped with nothing left behind, 2 the settings cannot be run, 3 stopped with messages "
+        "that Kafka did not acknowledge, 4 an address cannot be used.",
+    )
+    parser.set_defaults(command=run)
+
+
+def run(_: argparse.Namespace) -> int:
+    """Run until told to stop."""
+    settings = load_settings(os.environ)
+    configure_logs(settings.log.level.value, settings.log.format.value)
+    for warning in warnings(settings):
+        log.warning(warning)
+    gc.set_threshold(*GC_THRESHOLDS)
+    return uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    service = Service(settings)
+    try:
+        await service.start(stopping)
+    except OSError as error:
+        log.error("cannot start", error=str(error))  # noqa: TRY400 - the text says it all
+        await service.stop()
+        return exits.UNAVAILABLE
+    except BaseException:
+        await service.stop()
+        raise
+    if settings.kafka.bootstrap_servers == EMBEDDED and service.mqtt_port is not None:
+        sys.stdout.write(_welcome(service.mqtt_port, service.bootstrap_servers))
+        sys.stdout.flush()
+    await stopping.wait()
+    drained = await service.stop()
+    return exits.OK if drained.complete else exits.UNDELIVERED
+
+
+def _welcome(port: int, bootstrap_servers: str) -> str:
+    """What a newcomer copies."""
+    python = os.path.relpath(sys.executable) if sys.executable.startswith(os.getcwd()) else sys.executable
+    connect = rf"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1p"
+    publish = rf"\x32\x1d\0\x15telemetry/demo/sensor1\0\1hello"
+    return f"""
+Listening for MQTT on port {port}; Kafka is embedded, in memory, at {bootstrap_servers}. Ctrl-C ends it. Try, in another terminal:
+
+  watch the records     {python} -m adapter tail --bootstrap-servers {bootstrap_servers}
+  publish, mosquitto    mosquitto_pub -p {port} -q 1 -t telemetry/demo/sensor1 -m hello
+  publish, Python       {python} -c "..."
+
+"""

@@ -1,0 +1,130 @@
+"""`tail`: prints records as they reach Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+from adapter.commands import exits
+from adapter.errors import KafkaError
+from adapter.kafka.tail import TailFilter, tail
+from adapter.settings import load_settings
+from adapter.wiring import kafka_options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from adapter.commands import Commands
+    from adapter.kafka.tail import TailRecord
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "tail",
+        help="print records as they reach Kafka",
+        description="Prints the records that reach Kafka, one a line: topic, partition, offset, key, headers, value. Connects as the "
+        "service would, by the ADAPTER_KAFKA__* variables.",
+        epilog="Exit codes: 0 stopped by Ctrl-C or by --count, 2 wrong arguments or settings, 4 Kafka cannot be reached.",
+    )
+    parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="instead of ADAPTER_KAFKA__BOOTSTRAP_SERVERS")
+    parser.add_argument(
+        "--topic", metavar="REGEX", default=r"^(?!__)", help="topics whose name matches; default: all but internal ones"
+    )
+    parser.add_argument("--partition", type=int, metavar="N", help="this partition only")
+    parser.add_argument("--key", help="records with this key only")
+    parser.add_argument(
+        "--header", metavar="NAME=VALUE", action="append", default=[], help="records with this header only; repeat"
+    )
+    parser.add_argument("--from-beginning", action="store_true", help="from the oldest record on, not from now")
+    parser.add_argument("--count", type=int, metavar="N", help="stop after N records")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print until stopped."""
+    environ = dict(os.environ)
+    if arguments.bootstrap_servers:
+        environ["ADAPTER_KAFKA__BOOTSTRAP_SERVERS"] = arguments.bootstrap_servers
+    # What has nothing to do with reading must not keep anyone from it.
+    environ.setdefault("ADAPTER_AUTH__REQUIRED", "false")
+    settings = load_settings(environ)
+    try:
+        topics = re.compile(arguments.topic)
+    except re.error as error:
+        sys.stderr.write(f"--topic: not a regular expression: {error}\n")
+        return exits.USAGE
+    headers = tuple((name, value.encode()) for name, _, value in (text.partition("=") for text in arguments.header))
+    wanted = TailFilter(
+        topics, arguments.partition, arguments.key.encode() if arguments.key is not None else None, headers
+    )
+    form = as_json if arguments.json else as_text
+
+    async def follow() -> int:
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, task.cancel)
+        records = tail(
+            kafka_options(settings), wanted, from_beginning=arguments.from_beginning, limit=arguments.count
+        )
+        try:
+            async with aclosing(records):
+                async for record in records:
+                    sys.stdout.write(form(record) + "\n")
+                    sys.stdout.flush()
+        except asyncio.CancelledError:
+            return exits.OK
+        except KafkaError as error:
+            sys.stderr.write(f"Kafka cannot be read: {error}\n")
+            return exits.UNAVAILABLE
+        return exits.OK
+
+    return asyncio.run(follow())
+
+
+def _shown(value: bytes | None) -> str | None:
+    """Text where it is text; else bytes as hexadecimal digits."""
+    if value is None:
+        return None
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return "0x" + value.hex()
+
+
+def as_json(record: TailRecord) -> str:
+    """One line of JSON."""
+    fields: dict[str, Any] = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": _shown(record.key),
+        "headers": [[name, _shown(value)] for name, value in record.headers],
+        "value": _shown(record.value),
+    }
+    return json.dumps(fields, ensure_ascii=False)
+
+
+def as_text(record: TailRecord) -> str:
+    """One line for people; control characters cannot leave it."""
+    headers = " ".join(f"{name}={_quoted(value)}" for name, value in record.headers)
+    place = f"{record.topic}[{record.partition}]@{record.offset}"
+    return f"{place} key={_quoted(record.key)} {headers} value={_quoted(record.value)}"
+
+
+def _quoted(value: bytes | None) -> str:
+    shown = _shown(value)
+    if shown is None:
+        return "null"
+    plain = bool(shown) and shown.isprintable() and not set(shown) & set(" \"'=")
+    return shown if plain else json.dumps(shown, ensure_ascii=not shown.isprintable())

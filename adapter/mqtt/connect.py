@@ -1,0 +1,110 @@
+"""The CONNECT packet (section 3.1 of both specifications)."""
+
+from __future__ import annotations
+
+from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolError
+from adapter.model import Connect, Will
+from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import Reader
+from adapter.mqtt.properties import NONE, WILL, Properties, Property, decode_properties
+from adapter.mqtt.topic_names import check_topic_name
+from adapter.reasons import ReasonCode
+
+MQTT_3_1_1 = 4
+MQTT_5 = 5
+_NAME_3_1 = b"MQIsdp"
+_NAME = b"MQTT"
+
+# Connect Flags (3.1.2.3)
+_RESERVED = 0x01
+_CLEAN = 0x02
+_WILL_FLAG = 0x04
+_WILL_QOS = 0x18
+_WILL_RETAIN = 0x20
+_PASSWORD = 0x40
+_USER_NAME = 0x80
+_QOS_3 = 3
+
+
+def peek_level(body: bytes) -> int | None:
+    """The protocol level, as far as there is one; for choosing the form of a refusal. Never raises."""
+    size = int.from_bytes(body[:2], "big")
+    return body[2 + size] if len(body) > 2 + size and body[2 : 2 + size] in (_NAME, _NAME_3_1) else None
+
+
+def decode_connect(body: bytes) -> Connect:
+    """A CONNECT without its fixed header.
+
+    Raises ConnectRefusedError for what has a CONNACK of its own, ProtocolError for all else that is wrong.
+    """
+    reader = Reader(body)
+    name = reader.binary()
+    if name not in (_NAME, _NAME_3_1):
+        raise ProtocolError(ReasonCode.UNSUPPORTED_PROTOCOL_VERSION, "not MQTT [MQTT-3.1.2-1]")
+    level = reader.u8()
+    if name != _NAME or level not in (MQTT_3_1_1, MQTT_5):  # [MQTT-3.1.2-2]
+        raise ConnectRefusedError(ReasonCode.UNSUPPORTED_PROTOCOL_VERSION, "this server speaks MQTT 3.1.1 and 5.0")
+    flags = reader.u8()
+    _check_flags(flags, level)
+    keep_alive = reader.u16()
+    properties = decode_properties(reader.part(), PacketType.CONNECT) if level == MQTT_5 else NONE
+    client_id = reader.text()
+    clean = bool(flags & _CLEAN)
+    will = _will(reader, flags, level) if flags & _WILL_FLAG else None
+    username = reader.text() if flags & _USER_NAME else None
+    password = reader.binary() if flags & _PASSWORD else None
+    reader.finish()
+    method = properties.get(Property.AUTHENTICATION_METHOD)
+    if method is None and properties.get(Property.AUTHENTICATION_DATA) is not None:
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "authentication data without a method (3.1.2.11.10)")
+    if level == MQTT_3_1_1 and not client_id and not clean:  # [MQTT-3.1.3-8]
+        raise ConnectRefusedError(
+            ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "an empty client identifier needs Clean Session"
+        )
+    return Connect(
+        level=level,
+        client_id=client_id,
+        clean_start=clean,
+        keep_alive=keep_alive,
+        username=username,
+        password=password,
+        will=will,
+        authentication_method=method,
+        **_limits(properties),
+    )
+
+
+def _check_flags(flags: int, level: int) -> None:
+    if flags & _RESERVED:
+        raise MalformedPacketError("the reserved Connect Flag is set [MQTT-3.1.2-3]")
+    qos = (flags & _WILL_QOS) >> 3
+    if qos == _QOS_3:
+        raise MalformedPacketError("Will QoS 3 [MQTT-3.1.2-14, 5.0: 3.1.2-12]")
+    if not flags & _WILL_FLAG and flags & (_WILL_QOS | _WILL_RETAIN):
+        raise MalformedPacketError("Will flags without a Will [MQTT-3.1.2-13, 3.1.2-15]")
+    if level == MQTT_3_1_1 and flags & _PASSWORD and not flags & _USER_NAME:
+        raise MalformedPacketError("a password without a user name [MQTT-3.1.2-22]")
+
+
+def _will(reader: Reader, flags: int, level: int) -> Will:
+    if level == MQTT_5:
+        response_topic = decode_properties(reader.part(), WILL).get(Property.RESPONSE_TOPIC)
+        if response_topic is not None:
+            check_topic_name(response_topic)
+    topic = check_topic_name(reader.text())
+    return Will(topic, reader.binary(), (flags & _WILL_QOS) >> 3, bool(flags & _WILL_RETAIN))
+
+
+def _limits(properties: Properties) -> dict[str, int | bool | tuple[tuple[str, str], ...] | None]:
+    """What the properties say, under the names of `Connect`; absent ones keep its defaults."""
+    names = {
+        Property.SESSION_EXPIRY_INTERVAL: "session_expiry",
+        Property.RECEIVE_MAXIMUM: "receive_maximum",
+        Property.MAXIMUM_PACKET_SIZE: "maximum_packet_size",
+        Property.TOPIC_ALIAS_MAXIMUM: "topic_alias_maximum",
+    }
+    limits = {name: properties.values[key] for key, name in names.items() if key in properties.values}
+    limits["request_response_information"] = bool(properties.get(Property.REQUEST_RESPONSE_INFORMATION, 0))
+    limits["request_problem_information"] = bool(properties.get(Property.REQUEST_PROBLEM_INFORMATION, 1))
+    limits["user_properties"] = properties.user
+    return limits

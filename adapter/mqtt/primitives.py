@@ -1,0 +1,115 @@
+"""The data types that MQTT packets are made of (3.1.1 section 1.5, 5.0 section 1.5): read with checks, and written."""
+
+from __future__ import annotations
+
+from adapter.errors import MalformedPacketError
+
+_CONTINUES = 0x80
+_LONGEST_STRING = 65_535
+
+
+def utf8(raw: bytes) -> str:
+    """A UTF-8 string. Raises MalformedPacketError for ill-formed bytes, surrogates [MQTT-1.5.4-1] and U+0000 [MQTT-1.5.4-2]."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise MalformedPacketError("a string is not UTF-8 [MQTT-1.5.4-1]") from None
+    if "\0" in text:
+        raise MalformedPacketError("a string contains U+0000 [MQTT-1.5.4-2]")
+    return text
+
+
+class Reader:
+    """Reads one packet's body from front to end; every method raises MalformedPacketError when bytes are missing."""
+
+    __slots__ = ("_data", "_end", "pos")
+
+    def __init__(self, data: bytes, pos: int = 0, end: int | None = None) -> None:
+        self._data = data
+        self.pos = pos
+        self._end = len(data) if end is None else end
+
+    @property
+    def at_end(self) -> bool:
+        """Whether everything is read."""
+        return self.pos >= self._end
+
+    def take(self, size: int) -> bytes:
+        """`size` raw bytes."""
+        after = self.pos + size
+        if after > self._end:
+            raise MalformedPacketError("the packet ends too early")
+        raw = self._data[self.pos : after]
+        self.pos = after
+        return raw
+
+    def u8(self) -> int:
+        """A byte."""
+        return self.take(1)[0]
+
+    def u16(self) -> int:
+        """A two byte integer."""
+        return int.from_bytes(self.take(2), "big")
+
+    def u32(self) -> int:
+        """A four byte integer."""
+        return int.from_bytes(self.take(4), "big")
+
+    def binary(self) -> bytes:
+        """Binary data with its length."""
+        return self.take(self.u16())
+
+    def text(self) -> str:
+        """A UTF-8 string with its length."""
+        return utf8(self.binary())
+
+    def varint(self) -> int:
+        """A variable byte integer of at most four bytes [MQTT-1.5.5-1]."""
+        value = 0
+        for shift in (0, 7, 14, 21):
+            byte = self.u8()
+            value |= (byte & 0x7F) << shift
+            if byte < _CONTINUES:
+                return value
+        raise MalformedPacketError("a variable byte integer is longer than four bytes [MQTT-1.5.5-1]")
+
+    def packet_id(self) -> bytes:
+        """A packet identifier, as it stands on the wire; never 0 [MQTT-2.3.1-1, 5.0: 2.2.1-3]."""
+        raw = self.take(2)
+        if raw == b"\0\0":
+            raise MalformedPacketError("packet identifier 0 [MQTT-2.3.1-1]")
+        return raw
+
+    def part(self) -> Reader:
+        """A reader for the next bytes, whose number stands in front as a variable byte integer: a property list."""
+        size = self.varint()
+        after = self.pos + size
+        if after > self._end:
+            raise MalformedPacketError("the properties are longer than the packet")
+        part = Reader(self._data, self.pos, after)
+        self.pos = after
+        return part
+
+    def finish(self) -> None:
+        """Check that nothing is left."""
+        if self.pos != self._end:
+            raise MalformedPacketError("the packet has more bytes than it may")
+
+
+def encode_varint(value: int) -> bytes:
+    """A variable byte integer [MQTT-1.5.5-1]."""
+    assert 0 <= value <= 268_435_455
+    out = bytearray()
+    while True:
+        value, digit = divmod(value, 128)
+        if not value:
+            out.append(digit)
+            return bytes(out)
+        out.append(digit | _CONTINUES)
+
+
+def encode_text(text: str) -> bytes:
+    """A UTF-8 string with its length; of our own making, so it fits."""
+    raw = text.encode()
+    assert len(raw) <= _LONGEST_STRING
+    return len(raw).to_bytes(2, "big") + raw

@@ -1,0 +1,185 @@
+"""The properties of MQTT 5.0 (section 2.2.2): which there are, where they may stand, and what they may say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import Any
+
+from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import Reader, encode_text, encode_varint
+from adapter.reasons import ReasonCode
+
+WILL = 0  # the Will's own properties are a packet type of their own for the table below
+
+
+class Property(IntEnum):
+    """Identifiers (table 2-4)."""
+
+    PAYLOAD_FORMAT_INDICATOR = 0x01
+    MESSAGE_EXPIRY_INTERVAL = 0x02
+    CONTENT_TYPE = 0x03
+    RESPONSE_TOPIC = 0x08
+    CORRELATION_DATA = 0x09
+    SUBSCRIPTION_IDENTIFIER = 0x0B
+    SESSION_EXPIRY_INTERVAL = 0x11
+    ASSIGNED_CLIENT_IDENTIFIER = 0x12
+    SERVER_KEEP_ALIVE = 0x13
+    AUTHENTICATION_METHOD = 0x15
+    AUTHENTICATION_DATA = 0x16
+    REQUEST_PROBLEM_INFORMATION = 0x17
+    WILL_DELAY_INTERVAL = 0x18
+    REQUEST_RESPONSE_INFORMATION = 0x19
+    RESPONSE_INFORMATION = 0x1A
+    SERVER_REFERENCE = 0x1C
+    REASON_STRING = 0x1F
+    RECEIVE_MAXIMUM = 0x21
+    TOPIC_ALIAS_MAXIMUM = 0x22
+    TOPIC_ALIAS = 0x23
+    MAXIMUM_QOS = 0x24
+    RETAIN_AVAILABLE = 0x25
+    USER_PROPERTY = 0x26
+    MAXIMUM_PACKET_SIZE = 0x27
+    WILDCARD_SUBSCRIPTION_AVAILABLE = 0x28
+    SUBSCRIPTION_IDENTIFIER_AVAILABLE = 0x29
+    SHARED_SUBSCRIPTION_AVAILABLE = 0x2A
+
+
+class Form(Enum):
+    """How a value is written."""
+
+    FLAG = "flag"  # a byte that is 0 or 1
+    U16 = "u16"
+    U32 = "u32"
+    VARINT = "varint"
+    TEXT = "text"
+    BINARY = "binary"
+    PAIR = "pair"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """`packets`: where a client may send it. `repeats`: whether more than once. `zero`: the code that a 0 deserves."""
+
+    form: Form
+    packets: frozenset[int]
+    repeats: bool = False
+    zero: ReasonCode | None = None
+
+
+def _rule(form: Form, *packets: int, repeats: bool = False, zero: ReasonCode | None = None) -> _Rule:
+    return _Rule(form, frozenset(packets), repeats, zero)
+
+
+_P = PacketType
+_ACKS = (_P.PUBACK, _P.PUBREC, _P.PUBREL, _P.PUBCOMP)
+_RULES = {
+    Property.PAYLOAD_FORMAT_INDICATOR: _rule(Form.FLAG, _P.PUBLISH, WILL),
+    Property.MESSAGE_EXPIRY_INTERVAL: _rule(Form.U32, _P.PUBLISH, WILL),
+    Property.CONTENT_TYPE: _rule(Form.TEXT, _P.PUBLISH, WILL),
+    Property.RESPONSE_TOPIC: _rule(Form.TEXT, _P.PUBLISH, WILL),
+    Property.CORRELATION_DATA: _rule(Form.BINARY, _P.PUBLISH, WILL),
+    Property.SUBSCRIPTION_IDENTIFIER: _rule(Form.VARINT, _P.SUBSCRIBE, zero=ReasonCode.PROTOCOL_ERROR),
+    Property.SESSION_EXPIRY_INTERVAL: _rule(Form.U32, _P.CONNECT, _P.DISCONNECT),
+    Property.AUTHENTICATION_METHOD: _rule(Form.TEXT, _P.CONNECT, _P.AUTH),
+    Property.AUTHENTICATION_DATA: _rule(Form.BINARY, _P.CONNECT, _P.AUTH),
+    Property.REQUEST_PROBLEM_INFORMATION: _rule(Form.FLAG, _P.CONNECT),
+    Property.WILL_DELAY_INTERVAL: _rule(Form.U32, WILL),
+    Property.REQUEST_RESPONSE_INFORMATION: _rule(Form.FLAG, _P.CONNECT),
+    Property.REASON_STRING: _rule(Form.TEXT, *_ACKS, _P.DISCONNECT, _P.AUTH),
+    Property.RECEIVE_MAXIMUM: _rule(Form.U16, _P.CONNECT, zero=ReasonCode.PROTOCOL_ERROR),
+    Property.TOPIC_ALIAS_MAXIMUM: _rule(Form.U16, _P.CONNECT),
+    Property.TOPIC_ALIAS: _rule(Form.U16, _P.PUBLISH, zero=ReasonCode.TOPIC_ALIAS_INVALID),  # [MQTT-3.3.2-8]
+    Property.USER_PROPERTY: _rule(
+        Form.PAIR,
+        *(_P.CONNECT, _P.PUBLISH, WILL, *_ACKS, _P.SUBSCRIBE, _P.UNSUBSCRIBE, _P.DISCONNECT, _P.AUTH),
+        repeats=True,
+    ),
+    Property.MAXIMUM_PACKET_SIZE: _rule(Form.U32, _P.CONNECT, zero=ReasonCode.PROTOCOL_ERROR),
+    # Only servers send these (section 2.2.2.2); from a client they are known, and wrong everywhere.
+    Property.ASSIGNED_CLIENT_IDENTIFIER: _rule(Form.TEXT),
+    Property.SERVER_KEEP_ALIVE: _rule(Form.U16),
+    Property.RESPONSE_INFORMATION: _rule(Form.TEXT),
+    Property.SERVER_REFERENCE: _rule(Form.TEXT),
+    Property.MAXIMUM_QOS: _rule(Form.FLAG),
+    Property.RETAIN_AVAILABLE: _rule(Form.FLAG),
+    Property.WILDCARD_SUBSCRIPTION_AVAILABLE: _rule(Form.FLAG),
+    Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE: _rule(Form.FLAG),
+    Property.SHARED_SUBSCRIPTION_AVAILABLE: _rule(Form.FLAG),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Properties:
+    """What a packet's property list says: the single values by identifier, and the user properties in order."""
+
+    values: dict[Property, Any]
+    user: tuple[tuple[str, str], ...]
+
+    def get(self, name: Property, default: Any = None) -> Any:
+        """The value, or the default that the specification gives an absent one."""
+        return self.values.get(name, default)
+
+
+NONE = Properties({}, ())
+
+
+def decode_properties(reader: Reader, packet: int) -> Properties:
+    """Read a property list to the end of `reader`. Raises ProtocolError with the code of sections 2.2.2.2 and 4.13."""
+    if reader.at_end:
+        return NONE
+    values: dict[Property, Any] = {}
+    user: list[tuple[str, str]] = []
+    while not reader.at_end:
+        identifier = reader.varint()
+        rule = _RULES.get(identifier)  # type: ignore[call-overload] # an IntEnum's member hashes and compares as its number
+        if rule is None or packet not in rule.packets:
+            raise MalformedPacketError(f"property 0x{identifier:02x} is not allowed in this packet (2.2.2.2)")
+        name = Property(identifier)
+        value = _read(reader, rule.form)
+        if rule.form is Form.PAIR:
+            user.append(value)
+            continue
+        if name in values:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"property 0x{identifier:02x} stands twice")
+        if rule.form is Form.FLAG and value > 1:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"property 0x{identifier:02x} is neither 0 nor 1")
+        if rule.zero is not None and value == 0:
+            raise ProtocolError(rule.zero, f"property 0x{identifier:02x} is 0")
+        values[name] = value
+    return Properties(values, tuple(user))
+
+
+def _read(reader: Reader, form: Form) -> Any:
+    match form:
+        case Form.FLAG:
+            return reader.u8()
+        case Form.U16:
+            return reader.u16()
+        case Form.U32:
+            return reader.u32()
+        case Form.VARINT:
+            return reader.varint()
+        case Form.TEXT:
+            return reader.text()
+        case Form.BINARY:
+            return reader.binary()
+        case Form.PAIR:
+            return reader.text(), reader.text()
+
+
+def encode_property(name: Property, value: Any) -> bytes:
+    """One property of a packet of ours, without its list's length."""
+    match _RULES[name].form:
+        case Form.FLAG:
+            raw = bytes([value])
+        case Form.U16:
+            raw = value.to_bytes(2, "big")
+        case Form.U32:
+            raw = value.to_bytes(4, "big")
+        case Form.TEXT:
+            raw = encode_text(value)
+        case form:
+            raise AssertionError(f"we send no {form}")
+    return encode_varint(name) + raw

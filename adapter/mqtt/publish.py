@@ -1,0 +1,26 @@
+"""What a PUBLISH carries besides bytes that are passed on (5.0 section 3.3.2.3). The framing is `publish_flow.py`'s."""
+
+from __future__ import annotations
+
+from adapter.model import PublishProperties
+from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import Reader
+from adapter.mqtt.properties import Property, decode_properties
+from adapter.mqtt.topic_names import check_topic_name
+
+
+def decode_publish_properties(data: bytes) -> PublishProperties:
+    """The property list of a PUBLISH, without its length. Raises ProtocolError."""
+    properties = decode_properties(Reader(data), PacketType.PUBLISH)
+    response_topic = properties.get(Property.RESPONSE_TOPIC)
+    if response_topic is not None:
+        check_topic_name(response_topic)  # [MQTT-3.3.2-14]
+    return PublishProperties(
+        payload_format=properties.get(Property.PAYLOAD_FORMAT_INDICATOR),
+        message_expiry=properties.get(Property.MESSAGE_EXPIRY_INTERVAL),
+        content_type=properties.get(Property.CONTENT_TYPE),
+        response_topic=response_topic,
+        correlation_data=properties.get(Property.CORRELATION_DATA),
+        user_properties=properties.user,
+        topic_alias=properties.get(Property.TOPIC_ALIAS),
+    )

@@ -1,0 +1,123 @@
+"""The packets that we send (sections 3.2, 3.4, 3.9, 3.11, 3.13, 3.14).
+
+Where a packet has a Reason String and would be larger than the client takes, it goes without
+[MQTT-3.2.2-19, 3.4.2-2, 3.14.2-3]; without it, every packet here is small enough for any client that can connect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import encode_varint
+from adapter.mqtt.properties import Property, encode_property
+from adapter.reasons import ReasonCode
+
+PINGRESP = b"\xd0\x00"
+_REFUSED_3_1_1 = 0x80  # the only return code of a SUBACK that refuses (3.1.1 section 3.9.3)
+
+# CONNACK return codes of 3.1.1 (section 3.2.2.3) for the reason codes of 5.0; all that is not named is "unavailable".
+_RETURN_CODES = {
+    ReasonCode.SUCCESS: 0,
+    ReasonCode.UNSUPPORTED_PROTOCOL_VERSION: 1,
+    ReasonCode.CLIENT_IDENTIFIER_NOT_VALID: 2,
+    ReasonCode.BAD_USER_NAME_OR_PASSWORD: 4,
+    ReasonCode.NOT_AUTHORIZED: 5,
+    ReasonCode.BANNED: 5,
+}
+_UNAVAILABLE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ConnackProperties:
+    """What a 5.0 CONNACK may say (section 3.2.2.3); None: not said, so the specification's default holds."""
+
+    session_expiry: int | None = None
+    receive_maximum: int | None = None
+    maximum_qos: int | None = None
+    maximum_packet_size: int | None = None
+    assigned_client_identifier: str | None = None
+    topic_alias_maximum: int | None = None
+    reason_string: str | None = None
+
+
+_CONNACK = {
+    "session_expiry": Property.SESSION_EXPIRY_INTERVAL,
+    "receive_maximum": Property.RECEIVE_MAXIMUM,
+    "maximum_qos": Property.MAXIMUM_QOS,
+    "maximum_packet_size": Property.MAXIMUM_PACKET_SIZE,
+    "assigned_client_identifier": Property.ASSIGNED_CLIENT_IDENTIFIER,
+    "topic_alias_maximum": Property.TOPIC_ALIAS_MAXIMUM,
+}
+_NO_PROPERTIES = ConnackProperties()
+
+
+def encode_connack(
+    level: int,
+    code: ReasonCode,
+    *,
+    session_present: bool = False,
+    properties: ConnackProperties = _NO_PROPERTIES,
+    limit: int | None = None,
+) -> bytes:
+    """Answer a CONNECT in the form of its version."""
+    if level != MQTT_5:
+        return bytes([PacketType.CONNACK << 4, 2, session_present, _RETURN_CODES.get(code, _UNAVAILABLE)])
+    listed = b"".join(
+        encode_property(_CONNACK[field.name], value)
+        for field in fields(properties)
+        if field.name in _CONNACK and (value := getattr(properties, field.name)) is not None
+    )
+    return _with_reason(PacketType.CONNACK, bytes([session_present, code]), listed, properties.reason_string, limit)
+
+
+def encode_puback(
+    level: int,
+    packet_id: bytes,
+    code: ReasonCode = ReasonCode.SUCCESS,
+    reason_string: str | None = None,
+    *,
+    limit: int | None = None,
+) -> bytes:
+    """Answer a QoS 1 PUBLISH; 3.1.1 can only say yes."""
+    if level != MQTT_5 or code is ReasonCode.SUCCESS:
+        return bytes([PacketType.PUBACK << 4, 2]) + packet_id
+    if reason_string is None:  # no property length: there may be none when the packet is 3 bytes long (3.4.2.2.1)
+        return bytes([PacketType.PUBACK << 4, 3]) + packet_id + bytes([code])
+    return _with_reason(PacketType.PUBACK, packet_id + bytes([code]), b"", reason_string, limit)
+
+
+def encode_suback(level: int, packet_id: bytes, count: int, code: ReasonCode) -> bytes:
+    """Refuse `count` filters, each by itself [MQTT-3.8.4-5, 5.0: 3.8.4-6]."""
+    if level == MQTT_5:
+        return _packet(PacketType.SUBACK, packet_id + b"\0" + bytes([code]) * count)
+    return _packet(PacketType.SUBACK, packet_id + bytes([_REFUSED_3_1_1]) * count)
+
+
+def encode_unsuback(level: int, packet_id: bytes, count: int, code: ReasonCode) -> bytes:
+    """Answer an UNSUBSCRIBE of `count` filters."""
+    if level == MQTT_5:
+        return _packet(PacketType.UNSUBACK, packet_id + b"\0" + bytes([code]) * count)
+    return _packet(PacketType.UNSUBACK, packet_id)
+
+
+def encode_disconnect(code: ReasonCode, reason_string: str | None = None, *, limit: int | None = None) -> bytes:
+    """Say why we close; 5.0 only."""
+    if reason_string is None:
+        return bytes([PacketType.DISCONNECT << 4, 1, code])  # no property length needed (3.14.2.2.1)
+    return _with_reason(PacketType.DISCONNECT, bytes([code]), b"", reason_string, limit)
+
+
+def _packet(kind: PacketType, body: bytes) -> bytes:
+    return bytes([kind << 4]) + encode_varint(len(body)) + body
+
+
+def _with_reason(kind: PacketType, head: bytes, listed: bytes, reason_string: str | None, limit: int | None) -> bytes:
+    """A packet with its property list, and the Reason String where it fits."""
+    if reason_string is not None:
+        longer = listed + encode_property(Property.REASON_STRING, reason_string)
+        packet = _packet(kind, head + encode_varint(len(longer)) + longer)
+        if limit is None or len(packet) <= limit:
+            return packet
+    return _packet(kind, head + encode_varint(len(listed)) + listed)

@@ -1,0 +1,65 @@
+"""SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10): read and checked, so that they can be refused in good form."""
+
+from __future__ import annotations
+
+from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import Reader
+from adapter.mqtt.properties import decode_properties
+from adapter.mqtt.topic_names import SHARED, check_topic_filter
+from adapter.reasons import ReasonCode
+
+_QOS = 0x03
+_QOS_3 = 3
+_NO_LOCAL = 0x04
+_RETAIN_HANDLING = 0x30
+_RETAIN_HANDLING_3 = 0x30
+_RESERVED_5 = 0xC0
+_RESERVED_3_1_1 = 0xFC
+
+
+def decode_subscribe(body: bytes, level: int) -> tuple[bytes, int]:
+    """The packet identifier, as on the wire, and the number of filters. Raises ProtocolError."""
+    reader, packet_id = _begin(body, level, PacketType.SUBSCRIBE)
+    count = 0
+    while not reader.at_end:
+        text = reader.text()
+        check_topic_filter(text)
+        _check_options(reader.u8(), level, shared=level == MQTT_5 and text.startswith(SHARED))
+        count += 1
+    return packet_id, count
+
+
+def decode_unsubscribe(body: bytes, level: int) -> tuple[bytes, int]:
+    """The packet identifier, as on the wire, and the number of filters. Raises ProtocolError."""
+    reader, packet_id = _begin(body, level, PacketType.UNSUBSCRIBE)
+    count = 0
+    while not reader.at_end:
+        check_topic_filter(reader.text())
+        count += 1
+    return packet_id, count
+
+
+def _begin(body: bytes, level: int, packet: PacketType) -> tuple[Reader, bytes]:
+    """What both have in front of their filters, of which there must be one [MQTT-3.8.3-3, 3.10.3-2]."""
+    reader = Reader(body)
+    packet_id = reader.packet_id()
+    if level == MQTT_5:
+        decode_properties(reader.part(), packet)
+    if reader.at_end:
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "no topic filter [MQTT-3.8.3-3, 3.10.3-2]")
+    return reader, packet_id
+
+
+def _check_options(options: int, level: int, *, shared: bool) -> None:
+    """The byte behind a topic filter (5.0 section 3.8.3.1); 3.1.1 has the QoS only."""
+    reserved = _RESERVED_5 if level == MQTT_5 else _RESERVED_3_1_1
+    if options & reserved:
+        raise MalformedPacketError("reserved subscription options [MQTT-3.8.3-4, 5.0: 3.8.3-5]")
+    if options & _QOS == _QOS_3:
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a subscription with QoS 3 (3.8.3.1)")
+    if level == MQTT_5 and options & _RETAIN_HANDLING == _RETAIN_HANDLING_3:
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "Retain Handling 3 (3.8.3.1)")
+    if level == MQTT_5 and shared and options & _NO_LOCAL:
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "No Local on a shared subscription [MQTT-3.8.3-4]")

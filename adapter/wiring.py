@@ -1,0 +1,102 @@
+"""From settings to what each part is made with. Parts know nothing of settings; this is the one place that knows both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapter.delivery.pipeline import PipelineConfig
+from adapter.errors import ConfigurationError
+from adapter.identity.gatekeeper import IdentityConfig
+from adapter.kafka.options import KafkaOptions
+from adapter.model import Delivery
+from adapter.mqtt.frontend import MqttConfig
+from adapter.routing.config import RoutingConfig
+from adapter.routing.router import Router
+from adapter.routing.routes_file import load_routes
+
+if TYPE_CHECKING:
+    from adapter.settings import Settings
+
+# A batch begins with a header of 61 bytes (record format v2); the pipeline counts records only.
+BATCH_HEADER = 61
+# A batch is made of whole runs, so runs are kept small against it.
+RUNS_IN_A_BATCH = 4
+
+
+def make_router(settings: Settings) -> Router:
+    """The router with the operator's routes. Raises ConfigurationError."""
+    config = RoutingConfig(
+        telemetry_topic=settings.kafka.telemetry_topic,
+        event_topic=settings.kafka.event_topic,
+        adapter_name=settings.kafka.orig_adapter,
+        auth_required=settings.auth.required,
+    )
+    rules = load_routes(Path(settings.routes_file)) if settings.routes_file else ()
+    if not settings.can_deliver_at_least_once:
+        for rule in rules:
+            if rule.delivery is Delivery.AT_LEAST_ONCE:
+                raise ConfigurationError(
+                    f"ADAPTER_ROUTES_FILE: route {rule.name} asks for at_least_once, which needs ADAPTER_KAFKA__ACKS=all"
+                )
+    return Router(config, rules)
+
+
+def identity_config(settings: Settings) -> IdentityConfig:
+    """For `adapter.identity`."""
+    auth = settings.auth
+    return IdentityConfig(
+        required=auth.required,
+        plugins=auth.plugins,
+        gateways=auth.gateways,
+        threads=auth.threads,
+        timeout=auth.timeout,
+    )
+
+
+def kafka_options(settings: Settings, bootstrap_servers: str | None = None) -> KafkaOptions:
+    """For `adapter.kafka`; `bootstrap_servers` in place of the setting when Kafka is embedded."""
+    kafka = settings.kafka
+    return KafkaOptions(
+        bootstrap_servers=bootstrap_servers or kafka.bootstrap_servers,
+        client_id=kafka.client_id,
+        acks=kafka.acks.value,
+        enable_idempotence=kafka.enable_idempotence,
+        max_batch_size=kafka.max_batch_size,
+        compression_type=kafka.compression_type.value,
+        request_timeout_ms=kafka.request_timeout_ms,
+        security_protocol=kafka.security_protocol.value,
+        sasl_mechanism=kafka.sasl_mechanism.value if kafka.sasl_mechanism else None,
+        sasl_username=kafka.sasl_username,
+        sasl_password=kafka.sasl_password,
+        ssl_cafile=kafka.ssl_cafile,
+        ssl_certfile=kafka.ssl_certfile,
+        ssl_keyfile=kafka.ssl_keyfile,
+        ssl_key_password=kafka.ssl_key_password,
+    )
+
+
+def pipeline_config(settings: Settings) -> PipelineConfig:
+    """For `adapter.delivery`."""
+    kafka = settings.kafka
+    return PipelineConfig(
+        max_batch_size=kafka.max_batch_size - BATCH_HEADER,
+        delivery_timeout=kafka.delivery_timeout_ms / 1000,
+        linger=kafka.linger_ms / 1000,
+    )
+
+
+def mqtt_config(settings: Settings) -> MqttConfig:
+    """For `adapter.mqtt`."""
+    mqtt = settings.mqtt
+    batch = settings.kafka.max_batch_size - BATCH_HEADER
+    return MqttConfig(
+        max_packet_size=mqtt.max_packet_size,
+        max_connections=mqtt.max_connections,
+        connect_timeout=mqtt.connect_timeout,
+        receive_maximum=mqtt.receive_maximum,
+        max_topic_length=mqtt.max_topic_length,
+        topic_alias_maximum=mqtt.topic_alias_maximum,
+        max_record_size=batch,
+        max_run_size=batch // RUNS_IN_A_BATCH,
+    )

@@ -1,0 +1,774 @@
+"""The session: bytes in, bytes out, for both protocol versions, on virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from adapter.counters import Ledger
+from adapter.delivery.budget import Budget
+from adapter.delivery.pipeline import Pipeline, PipelineConfig
+from adapter.errors import ConnectRefusedError, RejectedError
+from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.mqtt.frontend import Frontend, MqttConfig
+from adapter.mqtt.session import Session
+from adapter.reasons import Reason, ReasonCode
+from tests.support.fakes import FakeKafka, FakeLog, FakeWire, VirtualTime
+from tests.support.packets import (
+    CONNACK_OK,
+    DISCONNECT,
+    PINGREQ,
+    PINGRESP,
+    connect,
+    packet,
+    puback,
+    publish,
+    text,
+)
+
+Done = Callable[[Route | Refusal], None]
+
+
+class Gate:
+    """Lets everyone in as tenant `demo`; a topic's first level says what becomes of it.
+
+    `later/…` is answered when the test says, `no/…` is refused, `early/…` is acknowledged on receipt, `p1/…` goes to partition 1.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.waiting: list[tuple[PublishHeader, Done]] = []
+        self.resolved: list[PublishHeader] = []
+        self.connects: list[tuple[Connect, Callable[[Identity | ConnectRefusedError], None]]] = []
+        self.hold_connects = False
+        self.refuse: ConnectRefusedError | None = None
+
+    def authenticate(
+        self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]
+    ) -> None:
+        assert peer == "peer"
+        self.connects.append((connect, done))
+        if not self.hold_connects:
+            self.let_in()
+
+    def let_in(self, tenant: str = "demo") -> None:
+        connect, done = self.connects.pop(0)
+        done(self.refuse or Identity(connect.client_id, tenant=tenant))
+
+    def resolve(self, identity: Identity, header: PublishHeader, done: Done) -> Route | Refusal | None:
+        assert identity.tenant is not None
+        self.resolved.append(header)
+        if header.topic.startswith("later/"):
+            self.waiting.append((header, done))
+            return None
+        if header.topic.startswith("no/"):
+            return Refusal(Reason.NOT_AUTHORIZED, "not yours")
+        return self.route(header)
+
+    def route(self, header: PublishHeader) -> Route:
+        template = RecordTemplate(
+            "plant",
+            b"device",
+            (("qos", b"%d" % header.qos), ("retain", b"%d" % header.retain)),
+            "test",
+            empty_payload_allowed=not header.topic.startswith("full/"),
+            delivery=Delivery.AT_MOST_ONCE if header.topic.startswith("early/") else None,
+        )
+        lane = self.pipeline.lane("plant", 1 if header.topic.startswith("p1/") else 0)
+        return Route(template, lane, ack_on_receipt=template.delivery is Delivery.AT_MOST_ONCE)
+
+    def answer(self) -> None:
+        header, done = self.waiting.pop(0)
+        done(self.route(header))
+
+
+class World:
+    """A front end and everything around it."""
+
+    def __init__(self, budget: int = 10_000_000, **config: float) -> None:
+        self.time = VirtualTime()
+        self.kafka = FakeKafka()
+        self.ledger = Ledger()
+        self.budget = Budget(budget)
+        self.pipeline = Pipeline(
+            PipelineConfig(max_batch_size=1_000_000, delivery_timeout=60.0),
+            self.kafka,
+            self.time,
+            self.budget,
+            self.ledger,
+        )
+        self.gate = Gate(self.pipeline)
+        self.log = FakeLog()
+        self.frontend = Frontend(
+            MqttConfig(**config),  # type: ignore[arg-type]
+            self.gate,
+            self.budget,
+            self.ledger,
+            self.time,
+            self.time.wall_ms,
+            self.log,
+        )
+
+    def accept(self) -> Device:
+        return Device(self)
+
+    def device(self, client_id: str = "c1", *, level: int = 4, **fields: object) -> Device:
+        """A device that is connected."""
+        device = self.accept()
+        device.send(connect(client_id, level=level, **fields))  # type: ignore[arg-type]
+        answer = device.wire.take()
+        assert answer[0] == 0x20
+        assert answer[3] == 0
+        return device
+
+    def answer_all(self, error: RejectedError | None = None) -> None:
+        for _ in range(1000):
+            self.time.turn()
+            if not self.kafka.waiting:
+                return
+            self.kafka.answer(error)
+
+    def balanced(self) -> bool:
+        return [self.ledger.difference(qos) for qos in range(3)] == [0, 0, 0]
+
+
+class Device:
+    """One socket."""
+
+    def __init__(self, world: World) -> None:
+        self.wire = FakeWire()
+        self.session = Session(world.frontend, self.wire, "peer")
+
+    def send(self, *packets: bytes) -> None:
+        self.session.receive(b"".join(packets))
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+BOTH = pytest.mark.parametrize("level", [4, 5])
+
+
+# -- CONNECT ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_3_1_1_connack_is_four_bytes(world: World) -> None:
+    device = world.accept()
+    device.send(connect())
+    assert device.wire.take() == CONNACK_OK
+
+
+def test_a_5_0_connack_tells_the_limits(world: World) -> None:
+    device = world.accept()
+    device.send(connect(level=5))
+    answer = device.wire.take()
+    assert answer[:1] == b"\x20"
+    properties = answer[5:]
+    assert b"\x21\x03\xe8" in properties, "Receive Maximum 1000"
+    assert b"\x24\x01" in properties, "Maximum QoS 1"
+    assert b"\x27\x00\x04\x00\x00" in properties, "Maximum Packet Size 262144"
+    assert b"\x22\x00\x40" in properties, "Topic Alias Maximum 64"
+
+
+def test_an_empty_client_identifier_gets_one_assigned_in_5_0(world: World) -> None:
+    device = world.accept()
+    device.send(connect("", level=5))
+    assert b"\x12\x00\x1dauto-" in device.wire.take()
+
+
+def test_an_empty_client_identifier_is_fine_with_a_clean_session_in_3_1_1(world: World) -> None:
+    device = world.accept()
+    device.send(connect(""))
+    assert device.wire.take() == CONNACK_OK
+
+
+def test_an_empty_client_identifier_without_clean_session_is_refused_in_3_1_1(world: World) -> None:
+    device = world.accept()
+    device.send(connect("", clean=False))
+    assert device.wire.take() == b"\x20\x02\x00\x02"
+    assert device.wire.closed
+
+
+def test_level_3_is_refused_as_an_unacceptable_version(world: World) -> None:
+    device = world.accept()
+    device.send(packet(0x10, text("MQIsdp") + b"\x03\x02\x00\x3c" + text("c1")))
+    assert device.wire.take() == b"\x20\x02\x00\x01"
+    assert device.wire.closed
+
+
+def test_wrong_credentials_are_refused_in_the_words_of_each_version(world: World) -> None:
+    world.gate.refuse = ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "no")
+    old, new = world.accept(), world.accept()
+    old.send(connect())
+    new.send(connect(level=5))
+    assert old.wire.take() == b"\x20\x02\x00\x04"
+    assert new.wire.take()[3] == 0x86
+    assert old.wire.closed
+    assert new.wire.closed
+
+
+def test_enhanced_authentication_is_refused(world: World) -> None:
+    device = world.accept()
+    device.send(connect(level=5, properties=b"\x15" + text("SCRAM")))
+    assert device.wire.take()[3] == 0x8C
+
+
+def test_one_connection_more_than_allowed_is_refused() -> None:
+    world = World(max_connections=1)
+    world.device("c1")
+    old, new = world.accept(), world.accept()
+    old.send(connect("c2"))
+    new.send(connect("c3", level=5))
+    assert old.wire.take() == b"\x20\x02\x00\x03"
+    assert new.wire.take()[3] == 0x97
+
+
+@pytest.mark.parametrize("first", [PINGREQ, publish("t"), DISCONNECT, b"GET / HTTP/1.1\r\n"])
+def test_anything_before_connect_closes_without_an_answer(world: World, first: bytes) -> None:
+    device = world.accept()
+    device.send(first)
+    assert device.wire.take() == b""
+    assert device.wire.closed
+
+
+@BOTH
+def test_a_second_connect_ends_the_connection(world: World, level: int) -> None:
+    device = world.device(level=level)
+    device.send(connect(level=level))
+    assert device.wire.take()[:1] == (b"\xe0" if level == 5 else b"")
+    assert device.wire.closed
+
+
+def test_without_a_connect_the_connection_is_closed_after_the_timeout(world: World) -> None:
+    device = world.accept()
+    device.send(connect()[:5])
+    world.time.advance(9)
+    assert not device.wire.closed
+    world.time.advance(3)
+    assert device.wire.closed
+
+
+def test_the_new_connection_takes_over_only_after_it_is_authenticated(world: World) -> None:
+    old = world.device("same", level=5)
+    world.gate.hold_connects = True
+    new = world.accept()
+    new.send(connect("same"))
+    assert not old.wire.closed
+    world.gate.let_in()
+    assert old.wire.take()[:3] == b"\xe0\x02\x8e" or old.wire.written[:1] == b""
+    assert old.wire.closed
+    assert new.wire.take() == CONNACK_OK
+
+
+def test_a_tenant_cannot_take_over_the_device_of_another(world: World) -> None:
+    old = world.device("same")
+    world.gate.hold_connects = True
+    new = world.accept()
+    new.send(connect("same"))
+    world.gate.let_in(tenant="other")
+    assert not old.wire.closed
+
+
+def test_what_follows_connect_at_once_is_taken_after_the_connack(world: World) -> None:
+    world.gate.hold_connects = True
+    device = world.accept()
+    device.send(connect(), publish("t", b"1"), PINGREQ)
+    assert device.wire.take() == b""
+    assert not device.wire.reading
+    world.gate.let_in()
+    assert device.wire.take() == CONNACK_OK + PINGRESP
+    world.answer_all()
+    assert device.wire.take() == puback(1)
+
+
+# -- keep-alive --------------------------------------------------------------------------------------------------------
+
+
+def test_silence_for_one_and_a_half_keep_alives_ends_the_connection(world: World) -> None:
+    device = world.device(level=5, keep_alive=10)
+    world.time.advance(14)
+    assert not device.wire.closed
+    world.time.advance(3)
+    assert device.wire.take()[:3] == b"\xe0\x02\x8d" or device.wire.closed
+    assert device.wire.closed
+
+
+def test_a_ping_in_time_keeps_the_connection(world: World) -> None:
+    device = world.device(keep_alive=10)
+    for _ in range(10):
+        world.time.advance(10)
+        device.send(PINGREQ)
+    assert device.wire.take() == PINGRESP * 10
+    assert not device.wire.closed
+
+
+def test_keep_alive_0_means_none(world: World) -> None:
+    device = world.device(keep_alive=0)
+    world.time.advance(1_000_000)
+    assert not device.wire.closed
+
+
+def test_keep_alive_is_not_enforced_against_a_connection_that_we_paused(world: World) -> None:
+    device = world.device(keep_alive=10)
+    device.send(publish("later/x"))
+    assert not device.wire.reading
+    world.time.advance(50)
+    assert not device.wire.closed
+    world.gate.answer()
+    world.time.advance(10)
+    assert not device.wire.closed
+    world.time.advance(10)
+    assert device.wire.closed
+
+
+# -- PUBLISH and PUBACK --------------------------------------------------------------------------------------------------
+
+
+@BOTH
+def test_the_puback_leaves_only_after_kafka_acknowledged(world: World, level: int) -> None:
+    device = world.device(level=level)
+    device.send(publish("t", b"1", packet_id=7, level=level))
+    world.time.advance(30)
+    assert device.wire.take() == b""
+    world.kafka.answer()
+    assert device.wire.take() == puback(7)
+    assert world.kafka.log["plant", 0] == [b"1"]
+    assert world.balanced()
+
+
+def test_qos_0_gets_no_answer_and_is_in_order_with_qos_1(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", b"1", qos=0), publish("t", b"2"), publish("t", b"3", qos=0))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1", b"2", b"3"]
+    assert device.wire.take() == puback(1)
+    assert (world.ledger.received, world.ledger.acknowledged) == ([2, 1, 0], [2, 1, 0])
+
+
+@BOTH
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+def test_packets_may_arrive_in_pieces_of_any_size(world: World, level: int, size: int) -> None:
+    device = world.device(level=level)
+    payloads = [b"%d" % number * (number * 7 % 200) or b"0" for number in range(40)]
+    stream = b"".join(
+        publish("t", payload, packet_id=number + 1, level=level) for number, payload in enumerate(payloads)
+    )
+    for at in range(0, len(stream), size):
+        device.send(stream[at : at + size])
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == payloads
+    assert device.wire.take() == b"".join(puback(number + 1) for number in range(40))
+
+
+def test_consecutive_publishes_to_a_topic_are_looked_up_once_and_share_a_run(world: World) -> None:
+    device = world.device()
+    device.send(*(publish("t", b"%d" % number, packet_id=number + 1) for number in range(200)))
+    world.time.turn()
+    batch = world.kafka.waiting[0][0]
+    assert len(batch.runs) == 1
+    assert len(world.gate.resolved) == 1
+
+
+def test_pubacks_leave_in_the_order_of_the_publishes_whatever_partition_answers_first(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", packet_id=1), publish("p1/t", packet_id=2), publish("t", packet_id=3))
+    world.time.turn()
+    world.kafka.answer(at=1)
+    assert device.wire.take() == b""
+    world.kafka.answer()
+    assert device.wire.take() == puback(1) + puback(2) + puback(3)
+
+
+def test_each_packet_identifier_is_acknowledged_even_when_it_is_used_twice(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", b"1", packet_id=9), publish("t", b"1", packet_id=9, dup=True))
+    world.answer_all()
+    assert device.wire.take() == puback(9) * 2
+
+
+def test_on_receipt_acknowledges_at_once_but_not_before_an_earlier_message(world: World) -> None:
+    device = world.device()
+    device.send(publish("early/t", packet_id=1))
+    assert device.wire.take() == puback(1)
+    device.send(publish("t", packet_id=2), publish("early/t", packet_id=3))
+    assert device.wire.take() == b""
+    world.answer_all()
+    assert device.wire.take() == puback(2) + puback(3)
+    assert world.ledger.acknowledged == [0, 3, 0]
+
+
+def test_the_flags_of_a_publish_reach_the_record(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", b"1", retain=True), publish("t", b"2", dup=True, packet_id=2))
+    world.time.turn()
+    headers = [run.headers()[1:] for run in world.kafka.waiting[0][0].runs]
+    assert headers == [[("qos", b"1"), ("retain", b"1")], [("qos", b"1"), ("retain", b"0")]]
+
+
+def test_creation_time_is_the_first_header_and_the_timestamp(world: World) -> None:
+    device = world.device()
+    device.send(publish("t"))
+    world.time.turn()
+    run = world.kafka.waiting[0][0].runs[0]
+    assert run.headers()[0] == ("creation-time", str(world.time.wall_ms()).encode())
+    assert run.arrived_ms == world.time.wall_ms()
+
+
+def test_a_lookup_is_made_once_and_everything_behind_it_waits_in_order(world: World) -> None:
+    device = world.device()
+    device.send(publish("later/x", b"1"), publish("t", b"2", packet_id=2), publish("later/x", b"3", packet_id=3), PINGREQ)
+    assert len(world.gate.waiting) == 1
+    assert not device.wire.reading
+    world.answer_all()
+    assert world.kafka.log == {}
+    world.gate.answer()
+    assert device.wire.reading
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1", b"2", b"3"]
+    assert device.wire.take() == PINGRESP + puback(1) + puback(2) + puback(3)
+    assert world.gate.waiting == []
+
+
+def test_a_lookup_that_ends_after_the_connection_is_ignored(world: World) -> None:
+    device = world.device()
+    device.send(publish("later/x"))
+    device.session.gone()
+    world.gate.answer()
+    assert world.ledger.received == [0, 0, 0]
+
+
+def test_routes_of_a_retired_lane_are_looked_up_again(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", b"1"))
+    world.answer_all()
+    world.pipeline.retire("plant", lambda: None)
+    world.time.advance(1)
+    device.send(publish("t", b"2", packet_id=2))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1", b"2"]
+    assert len(world.gate.resolved) == 2
+
+
+def test_the_cache_of_routes_is_bounded() -> None:
+    world = World(routes_cached=4)
+    device = world.device()
+    for number in range(10):
+        device.send(publish(f"t/{number}"))
+    device.send(publish("t/9"))
+    device.send(publish("t/0"))
+    assert [header.topic for header in world.gate.resolved] == [*(f"t/{number}" for number in range(10)), "t/0"]
+
+
+# -- refusals ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_5_0_device_reads_why_its_message_is_refused_and_goes_on(world: World) -> None:
+    device = world.device(level=5)
+    device.send(publish("no/x", level=5, packet_id=1), publish("t", b"2", level=5, packet_id=2))
+    answer = device.wire.take()
+    assert answer[:5] == b"\x40\x10\x00\x01\x87"
+    assert b"not yours" in answer
+    world.answer_all()
+    assert device.wire.take() == puback(2)
+    assert world.ledger.refused[1] == {Reason.NOT_AUTHORIZED: 1}
+
+
+def test_no_reason_string_when_the_device_does_not_want_it(world: World) -> None:
+    device = world.device(level=5, properties=b"\x17\x00")
+    device.send(publish("no/x", level=5))
+    assert device.wire.take() in (b"\x40\x03\x00\x01\x87", b"\x40\x04\x00\x01\x87\x00")
+
+
+def test_a_3_1_1_device_is_closed_at_the_refused_message_after_the_pubacks_before_it(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", b"1", packet_id=1), publish("no/x", packet_id=2), publish("t", b"3", packet_id=3))
+    assert not device.wire.closed
+    assert not device.wire.reading
+    world.answer_all()
+    assert device.wire.take() == puback(1)
+    assert device.wire.closed
+    assert world.kafka.log["plant", 0] == [b"1"], "nothing behind the refused message is taken"
+    assert world.log.events[-1][1]["reason"] == Reason.NOT_AUTHORIZED
+    assert world.balanced()
+
+
+def test_a_refused_qos_0_message_is_dropped_and_counted(world: World) -> None:
+    device = world.device()
+    device.send(publish("no/x", qos=0), publish("t", b"2"))
+    world.answer_all()
+    assert world.ledger.dropped[0] == {Reason.NOT_AUTHORIZED: 1}
+    assert device.wire.take() == puback(1)
+
+
+@BOTH
+def test_an_empty_payload_is_refused_where_it_needs_a_content_type(world: World, level: int) -> None:
+    device = world.device(level=level)
+    device.send(publish("full/x", b"1", packet_id=1, level=level), publish("full/x", b"", packet_id=2, level=level))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1"]
+    assert world.ledger.refused[1] == {Reason.EMPTY_PAYLOAD: 1}
+    assert device.wire.closed == (level == 4)
+
+
+def test_a_record_too_large_for_kafka_is_refused_before_it_is_sent() -> None:
+    world = World(max_record_size=1000)
+    device = world.device(level=5)
+    device.send(publish("t", b"x" * 1000, level=5))
+    assert device.wire.take()[4] == 0x97
+    assert world.ledger.refused[1] == {Reason.TOO_LARGE: 1}
+
+
+def test_what_kafka_rejects_is_answered_to_5_0_and_closes_3_1_1(world: World) -> None:
+    old, new = world.device("old"), world.device("new", level=5)
+    old.send(publish("t", b"bad"))
+    new.send(publish("t", b"bad", level=5))
+    world.answer_all(RejectedError("INVALID_RECORD"))
+    assert old.wire.closed
+    assert new.wire.take()[4] == 0x83
+    assert world.ledger.refused[1] == {Reason.REJECTED_BY_KAFKA: 2}
+    assert world.balanced()
+
+
+@BOTH
+def test_after_the_delivery_timeout_the_device_is_closed_without_puback(world: World, level: int) -> None:
+    device = world.device(level=level)
+    device.send(publish("t", level=level))
+    world.time.advance(65)
+    assert device.wire.take() == (b"\xe0\x01\x89" if level == 5 else b"") or level == 5
+    assert device.wire.closed
+    world.kafka.answer()
+    assert world.ledger.unknown[1] == 1
+    assert world.balanced()
+
+
+def test_a_failed_fleet_is_let_go_one_after_another(world: World) -> None:
+    devices = [world.device(f"c{number}") for number in range(500)]
+    for device in devices:
+        device.send(publish("t"))
+    closed = []
+    for _ in range(90):
+        world.time.advance(1)
+        closed.append(sum(device.wire.closed for device in devices))
+    assert closed[-1] == 500
+    steps = [after - before for before, after in zip(closed, closed[1:], strict=False)]
+    assert max(steps) <= 150
+
+
+# -- limits --------------------------------------------------------------------------------------------------------------
+
+
+def test_past_the_window_a_3_1_1_device_is_not_read_and_nothing_is_lost() -> None:
+    world = World(receive_maximum=3)
+    device = world.device()
+    device.send(*(publish("t", b"%d" % number, packet_id=number) for number in range(1, 8)), PINGREQ)
+    assert not device.wire.reading
+    assert world.ledger.received[1] == 3
+    world.answer_all()
+    assert device.wire.reading
+    assert world.kafka.log["plant", 0] == [b"%d" % number for number in range(1, 8)]
+    assert device.wire.take() == b"".join(puback(n) for n in range(1, 7)) + PINGRESP + puback(7)
+
+
+def test_past_receive_maximum_a_5_0_device_is_disconnected() -> None:
+    world = World(receive_maximum=3)
+    device = world.device(level=5)
+    device.send(*(publish("t", packet_id=number, level=5) for number in range(1, 5)))
+    assert device.wire.take()[2] == 0x93
+    assert device.wire.closed
+    world.answer_all()
+    assert world.ledger.acknowledged[1] == 3
+
+
+def test_over_the_budget_qos_1_waits_and_qos_0_is_dropped() -> None:
+    world = World(budget=2000)
+    flooder, quiet, casual = world.device("flooder"), world.device("quiet"), world.device("casual")
+    flooder.send(*(publish("t", b"x" * 500, packet_id=number) for number in range(1, 4)))
+    quiet.send(publish("t", b"y" * 100, packet_id=1))
+    flooder.send(publish("t", b"more", packet_id=4))
+    quiet.send(PINGREQ)
+    assert not flooder.wire.reading
+    assert quiet.wire.reading
+    assert quiet.wire.take() == PINGRESP
+    flooder_zero = world.device("zero")
+    flooder_zero.send(publish("t", b"z" * 900, qos=0))
+    casual.send(publish("t", b"dropped", qos=0))
+    assert world.ledger.dropped[0] == {Reason.BUDGET: 1}
+    world.answer_all()
+    assert flooder.wire.reading
+    assert flooder.wire.take() == b"".join(puback(n) for n in range(1, 5))
+    assert world.balanced()
+
+
+@BOTH
+def test_a_packet_larger_than_allowed_ends_the_connection_before_it_has_arrived(level: int) -> None:
+    world = World(max_packet_size=1000)
+    device = world.device(level=level)
+    device.send(publish("t", b"x" * 2000, level=level)[:10])
+    assert device.wire.take()[:3] == (b"\xe0\x3b\x95" if level == 5 else b"") or level == 5
+    assert device.wire.closed
+
+
+def test_a_device_that_does_not_read_its_pubacks_is_not_read(world: World) -> None:
+    device = world.device()
+    device.session.pause(16)
+    assert not device.wire.reading
+    device.session.resume(16)
+    assert device.wire.reading
+
+
+# -- other packets ---------------------------------------------------------------------------------------------------------
+
+
+def test_subscribe_is_answered_with_a_refusal_for_each_filter(world: World) -> None:
+    old, new = world.device("old"), world.device("new", level=5)
+    filters = text("a/#") + b"\x01" + text("b") + b"\x00"
+    old.send(packet(0x82, b"\x00\x05" + filters))
+    new.send(packet(0x82, b"\x00\x05\x00" + filters))
+    assert old.wire.take() == b"\x90\x04\x00\x05\x80\x80"
+    assert new.wire.take() == b"\x90\x05\x00\x05\x00\x83\x83"
+    assert not old.wire.closed
+
+
+def test_unsubscribe_is_answered(world: World) -> None:
+    old, new = world.device("old"), world.device("new", level=5)
+    old.send(packet(0xA2, b"\x00\x05" + text("a")))
+    new.send(packet(0xA2, b"\x00\x05\x00" + text("a")))
+    assert old.wire.take() == b"\xb0\x02\x00\x05"
+    assert new.wire.take() == b"\xb0\x04\x00\x05\x00\x11"
+
+
+def test_disconnect_closes_and_what_is_pending_stays_in_order(world: World) -> None:
+    device = world.device()
+    device.send(publish("t", b"1"), DISCONNECT)
+    assert device.wire.closed
+    again = world.device()
+    again.send(publish("t", b"1", dup=True), publish("t", b"2", packet_id=2))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1", b"1", b"2"]
+    assert device.wire.take() == b""
+    assert world.balanced()
+
+
+MALFORMED = [
+    ("QoS 3", b"\x36\x05\x00\x01t\x00\x01"),
+    ("packet identifier 0", b"\x32\x05\x00\x01t\x00\x00"),
+    ("DUP on QoS 0", b"\x38\x03\x00\x01t"),
+    ("topic longer than the packet", b"\x30\x03\x00\x09t"),
+    ("no topic length", b"\x30\x01\x00"),
+    ("empty packet", b"\x30\x00"),
+    ("five length bytes", b"\x30\x80\x80\x80\x80\x01"),
+    ("topic is not UTF-8", b"\x30\x03\x00\x01\xff"),
+    ("topic with a wildcard", b"\x30\x03\x00\x01#"),
+    ("reserved flags of PINGREQ", b"\xc1\x00"),
+    ("PINGREQ with a body", b"\xc0\x01x"),
+    ("packet type 0", b"\x00\x00"),
+    ("CONNACK from a client", b"\x20\x02\x00\x00"),
+    ("SUBSCRIBE without filters", b"\x82\x02\x00\x01"),
+]
+
+
+@pytest.mark.parametrize("bad", [case[1] for case in MALFORMED], ids=[case[0] for case in MALFORMED])
+def test_a_malformed_packet_ends_its_own_connection_and_nothing_else(world: World, bad: bytes) -> None:
+    device, other = world.device("bad"), world.device("good")
+    device.send(publish("t", b"before"), bad, publish("t", b"after", packet_id=2))
+    assert device.wire.closed
+    other.send(publish("t", b"other"))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"before", b"other"]
+    assert other.wire.take() == puback(1)
+    assert world.balanced()
+
+
+@pytest.mark.parametrize("bad", [case[1] for case in MALFORMED[:7]], ids=[case[0] for case in MALFORMED[:7]])
+def test_5_0_is_told_that_the_packet_was_malformed(world: World, bad: bytes) -> None:
+    device = world.device(level=5)
+    if len(bad) > 4 and bad[0] in (0x36, 0x32):
+        bad = bad[:1] + bytes([bad[1] + 1]) + bad[2:] + b"\x00"
+    device.send(bad)
+    answer = device.wire.take()
+    assert (answer[0], answer[2]) == (0xE0, 0x81)
+
+
+def test_qos_2_is_refused_as_not_supported(world: World) -> None:
+    device = world.device(level=5)
+    device.send(publish("t", qos=2, level=5))
+    assert device.wire.take()[2] == 0x9B
+
+
+# -- topic alias -----------------------------------------------------------------------------------------------------------
+
+
+def alias(number: int) -> bytes:
+    return b"\x23" + number.to_bytes(2, "big")
+
+
+def test_a_topic_alias_stands_for_its_topic(world: World) -> None:
+    device = world.device(level=5)
+    device.send(
+        publish("a/b", b"1", level=5, packet_id=1, properties=alias(1)),
+        publish("", b"2", level=5, packet_id=2, properties=alias(1)),
+        publish("c/d", b"3", level=5, packet_id=3, properties=alias(1)),
+        publish("", b"4", level=5, packet_id=4, properties=alias(1)),
+    )
+    world.answer_all()
+    assert [header.topic for header in world.gate.resolved] == ["a/b", "c/d"]
+    assert world.kafka.log["plant", 0] == [b"1", b"2", b"3", b"4"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [
+        (publish("", level=5, properties=alias(1)), 0x82),
+        (publish("", level=5), 0x82),
+        (publish("t", level=5, properties=alias(65)), 0x94),
+        (publish("t", level=5, properties=alias(0)), 0x94),
+    ],
+    ids=["unknown alias", "neither topic nor alias", "above the maximum", "zero"],
+)
+def test_a_wrong_topic_alias_ends_the_connection(world: World, bad: bytes, code: int) -> None:
+    device = world.device(level=5)
+    device.send(bad)
+    assert device.wire.take()[2] == code
+
+
+def test_properties_reach_routing(world: World) -> None:
+    device = world.device(level=5)
+    properties = b"\x03" + text("text/plain") + b"\x26" + text("k") + text("v") + b"\x02\x00\x00\x00\x09"
+    device.send(publish("t", level=5, properties=properties))
+    [header] = world.gate.resolved
+    assert header.properties.content_type == "text/plain"
+    assert header.properties.user_properties == (("k", "v"),)
+    assert header.properties.message_expiry == 9
+
+
+# -- the end ---------------------------------------------------------------------------------------------------------------
+
+
+def test_at_shutdown_pubacks_come_before_the_goodbye(world: World) -> None:
+    old, new = world.device("old"), world.device("new", level=5)
+    old.send(publish("t"))
+    new.send(publish("t", level=5))
+    world.frontend.stop_reading()
+    assert not old.wire.reading
+    world.answer_all()
+    world.frontend.close_all()
+    assert old.wire.take() == puback(1)
+    answer = new.wire.take()
+    assert answer[:4] == puback(1)
+    assert (answer[4], answer[6]) == (0xE0, 0x8B)
+    assert old.wire.closed
+    assert new.wire.closed
+
+
+def test_the_counters_of_connections_return_to_zero(world: World) -> None:
+    device = world.device()
+    device.send(publish("later/x"))
+    assert world.frontend.counters.paused == 1
+    device.session.gone()
+    assert world.frontend.counters.paused == 0
+    assert world.frontend.connected == 0
+    assert world.frontend.sessions == set()
+    assert world.frontend.counters.closed == {"connection_lost": 1}
