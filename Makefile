@@ -26,3 +26,8 @@ install: $(VENV)/.installed ## Set up .venv with what the adapter needs
 
 .PHONY: install-dev
 install-dev: $(VENV)/.installed-dev ## … and with what the tests need
+
+.PHONY: run
+run: install ## Run the adapter with an embedded Kafka, for trying it out
+	@ADAPTER_KAFKA__BOOTSTRAP_SERVERS=embedded ADAPTER_AUTH__REQUIRED=false ADAPTER_LOG__FORMAT=console \
+		$(VENV)/bin/python -m adapter run

@@ -231,9 +231,9 @@ class Run:
 
 
 class Batch:
-    """Runs of one partition, sent in one piece. `size` in bytes; `count` in records."""
+    """Runs of one partition, sent in one piece. `size` in bytes; `count` in records; `base_offset` when Kafka told it."""
 
-    __slots__ = ("count", "partition", "runs", "sent", "size", "topic")
+    __slots__ = ("base_offset", "count", "partition", "runs", "sent", "size", "topic")
 
     def __init__(self, topic: str, partition: int, runs: list[Run], size: int, count: int) -> None:
         self.topic = topic
@@ -242,3 +242,4 @@ class Batch:
         self.size = size
         self.count = count
         self.sent = 0.0
+        self.base_offset = -1

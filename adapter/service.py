@@ -70,7 +70,7 @@ class Service:
         self._log = RateLimitedLog(log)
         self._ledger = Ledger()
         self._budget = Budget(settings.max_pending_bytes)
-        self._gatekeeper = Gatekeeper(wiring.identity_config(settings))
+        self._gatekeeper = Gatekeeper(wiring.identity_config(settings), self._log)
         self._router = wiring.make_router(settings)
         self._embedded = EmbeddedKafka() if settings.kafka.bootstrap_servers == EMBEDDED else None
         self._producer: Producer | None = None
@@ -80,6 +80,7 @@ class Service:
         self._frontend: Frontend | None = None
         self._listener: Listener | None = None
         self._http: HttpEndpoint | None = None
+        self._sources: Sources | None = None
         self._not_ready: str | None = "starting"
         self.bootstrap_servers = settings.kafka.bootstrap_servers
 
@@ -111,10 +112,10 @@ class Service:
         topics = self._topics = Topics(
             producer,
             refresh_interval=settings.kafka.topic_refresh_interval,
-            on_partition_count_changed=lambda *change: ingress.partition_count_changed(*change),
+            on_partition_count_changed=self._partition_count_changed,
             create=self._embedded.create_topic if self._embedded else None,
         )
-        ingress = self._ingress = Ingress(
+        self._ingress = ingress = Ingress(
             self._router,
             self._gatekeeper,
             topics,
@@ -126,9 +127,12 @@ class Service:
         frontend = self._frontend = Frontend(
             wiring.mqtt_config(settings), ingress, self._budget, self._ledger, loop, wall_ms, self._log
         )
+        sources = self._sources = Sources(frontend.counters, self._ledger, pipeline, self._budget, producer)
+        sources.loop_lag.start(loop)
         if settings.http.port is not None:
-            registry = make_registry(Sources(frontend.counters, self._ledger, pipeline, self._budget, producer))
-            self._http = HttpEndpoint(settings.http.host, settings.http.port, registry, self.reasons_not_ready)
+            self._http = HttpEndpoint(
+                settings.http.host, settings.http.port, make_registry(sources), self.reasons_not_ready
+            )
             await self._http.start()
         await self._gatekeeper.start()
         if not await self._reach_kafka(producer, stopping):
@@ -157,6 +161,10 @@ class Service:
                 delay = min(delay * 2, LAST_KAFKA_RETRY)
         return False
 
+    def _partition_count_changed(self, topic: str, old: int, new: int) -> None:
+        assert self._ingress is not None
+        self._ingress.partition_count_changed(topic, old, new)
+
     # -- stop --------------------------------------------------------------------------------------------------------
 
     async def stop(self) -> Drained:
@@ -181,8 +189,12 @@ class Service:
             await self._http.stop()
         if self._embedded is not None:
             await self._embedded.stop()
+        if self._sources is not None:
+            self._sources.loop_lag.stop()
         if not drained.complete:
-            log.error("stopped with messages that Kafka did not acknowledge", unknown=drained.unknown, dropped=drained.dropped)
+            log.error(
+                "stopped with messages that Kafka did not acknowledge", unknown=drained.unknown, dropped=drained.dropped
+            )
         else:
             log.info("stopped")
         return drained

@@ -1,4 +1,4 @@
-"""From settings to what each part is made with. Parts know nothing of settings; this is the one place that knows both."""
+"""From settings to what each part is made with. Parts know nothing of settings; only this file knows both."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from adapter.mqtt.frontend import MqttConfig
 from adapter.routing.config import RoutingConfig
 from adapter.routing.router import Router
 from adapter.routing.routes_file import load_routes
+from adapter.settings import Compression
 
 if TYPE_CHECKING:
+    from pydantic import SecretStr
+
     from adapter.settings import Settings
 
 # A batch begins with a header of 61 bytes (record format v2); the pipeline counts records only.
@@ -37,7 +40,8 @@ def make_router(settings: Settings) -> Router:
         for rule in rules:
             if rule.delivery is Delivery.AT_LEAST_ONCE:
                 raise ConfigurationError(
-                    f"ADAPTER_ROUTES_FILE: route {rule.name} asks for at_least_once, which needs ADAPTER_KAFKA__ACKS=all"
+                    f"ADAPTER_ROUTES_FILE: route {rule.name} asks for at_least_once, "
+                    "which needs ADAPTER_KAFKA__ACKS=all"
                 )
     return Router(config, rules)
 
@@ -63,17 +67,21 @@ def kafka_options(settings: Settings, bootstrap_servers: str | None = None) -> K
         acks=kafka.acks.value,
         enable_idempotence=kafka.enable_idempotence,
         max_batch_size=kafka.max_batch_size,
-        compression_type=kafka.compression_type.value,
+        compression_type=None if kafka.compression_type is Compression.NONE else kafka.compression_type.value,
         request_timeout_ms=kafka.request_timeout_ms,
         security_protocol=kafka.security_protocol.value,
         sasl_mechanism=kafka.sasl_mechanism.value if kafka.sasl_mechanism else None,
         sasl_username=kafka.sasl_username,
-        sasl_password=kafka.sasl_password,
+        sasl_password=_revealed(kafka.sasl_password),
         ssl_cafile=kafka.ssl_cafile,
         ssl_certfile=kafka.ssl_certfile,
         ssl_keyfile=kafka.ssl_keyfile,
-        ssl_key_password=kafka.ssl_key_password,
+        ssl_key_password=_revealed(kafka.ssl_key_password),
     )
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret is not None else None
 
 
 def pipeline_config(settings: Settings) -> PipelineConfig:

@@ -76,15 +76,19 @@ async def _serve(settings: Settings) -> int:
 
 
 def _welcome(port: int, bootstrap_servers: str) -> str:
-    """What a newcomer copies."""
-    python = os.path.relpath(sys.executable) if sys.executable.startswith(os.getcwd()) else sys.executable
-    connect = rf"\x10\x0d\0\4MQTT\4\2\0\x3c\0\1p"
-    publish = rf"\x32\x1d\0\x15telemetry/demo/sensor1\0\1hello"
-    return f"""
-Listening for MQTT on port {port}; Kafka is embedded, in memory, at {bootstrap_servers}. Ctrl-C ends it. Try, in another terminal:
+    """What a newcomer copies; the Python line is a CONNECT, a PUBLISH with QoS 1, and the wait for its PUBACK."""
+    python = os.path.relpath(sys.executable)
+    return WELCOME.format(port=port, kafka=bootstrap_servers, python=python if len(python) < len(sys.executable) else sys.executable)
 
-  watch the records     {python} -m adapter tail --bootstrap-servers {bootstrap_servers}
-  publish, mosquitto    mosquitto_pub -p {port} -q 1 -t telemetry/demo/sensor1 -m hello
-  publish, Python       {python} -c "..."
+
+WELCOME = r"""
+MQTT on port {port}. Kafka is embedded: in memory, at {kafka}. Ctrl-C ends both. In another terminal:
+
+watch the records:
+  {python} -m adapter tail --bootstrap-servers {kafka}
+publish with mosquitto:
+  mosquitto_pub -p {port} -q 1 -t telemetry/demo/sensor1 -m hello
+publish with Python alone:
+  python3 -c "import socket; s = socket.create_connection(('localhost', {port})); s.sendall(b'\x10\x0d\0\4MQTT\4\2\0\x3c\0\1p' b'\x32\x1f\0\x16telemetry/demo/sensor1\0\1hello'); print('PUBACK' if b'\x40\x02\0\1' in [s.recv(4), s.recv(4)] else 'no PUBACK')"
 
 """

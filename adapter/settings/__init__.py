@@ -15,13 +15,14 @@ Nothing of `routing`, `mqtt`, `delivery`, `kafka` or `identity` imports this pac
 
 from adapter.settings.catalogue import Variable, describe, render_env_example, render_markdown_table
 from adapter.settings.environment import load_settings
-from adapter.settings.kinds import EMBEDDED, Acks, Puback
+from adapter.settings.kinds import EMBEDDED, Acks, Compression, Puback
 from adapter.settings.root import Settings
 from adapter.settings.rules import warnings
 
 __all__ = [
     "EMBEDDED",
     "Acks",
+    "Compression",
     "Puback",
     "Settings",
     "Variable",

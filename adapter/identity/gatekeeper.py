@@ -1,0 +1,144 @@
+"""Who may connect, and who may publish where: the adapter's rules around the answers of amqtt's plugins.
+
+A user name becomes a tenant and a device only when a plugin has verified it. Where authentication is required, somebody
+must say yes; where it is not, devices without credentials are let in, and credentials that are shown are still checked
+if there is a plugin for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+
+from adapter.errors import ConfigurationError, ConnectRefusedError
+from adapter.identity.loading import PLUGINS, plan
+from adapter.identity.naming import identity_of
+from adapter.identity.plugin_set import PluginFailedError
+from adapter.identity.sessions import connected_session, connecting_session
+from adapter.identity.threads import PluginThreads
+from adapter.model import Identity
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from adapter.model import Connect
+
+STOP_SECONDS = 3.0
+
+_NOBODY_COULD_CONNECT = (
+    f"{PLUGINS} names no plugin that checks credentials, and authentication is required: nobody could connect. Set "
+    f'{PLUGINS}={{"amqtt.plugins.authentication.FileAuthPlugin": {{"password_file": "..."}}}} '
+    "or ADAPTER_AUTH__REQUIRED=false"
+)
+
+
+class Log(Protocol):
+    """Where failures of plugins go; should be rate-limited, as devices can cause them."""
+
+    def warning(self, event: str, **fields: Any) -> object:
+        """Write a line, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityConfig:
+    """`plugins`: amqtt plugin class → its configuration. `gateways`: patterns of user names (fnmatch). Seconds."""
+
+    required: bool
+    plugins: Mapping[str, Mapping[str, Any]] = field(repr=False)  # may hold passwords
+    gateways: tuple[str, ...]
+    threads: int = 4
+    timeout: float = 10.0
+
+
+class Gatekeeper:
+    """Answers for every connection. `start` first; `stop` may be called at any time, and again."""
+
+    def __init__(self, config: IdentityConfig, log: Log | None = None) -> None:
+        self._config = config
+        self._log: Log = structlog.get_logger(__name__) if log is None else log
+        self._threads: PluginThreads | None = None
+        self._authenticates = False
+        self._checks_topics = False
+
+    async def start(self) -> None:
+        """Load the plugins. Raises ConfigurationError with everything that is wrong with them."""
+        config = self._config
+        plugins = plan(config.plugins)
+        if config.required and not plugins.authenticates:
+            raise ConfigurationError(_NOBODY_COULD_CONNECT)
+        if not plugins.configs:
+            return
+        self._authenticates = plugins.authenticates
+        self._checks_topics = plugins.checks_topics
+        self._threads = PluginThreads(
+            plugins.configs,
+            config.threads,
+            config.timeout,
+            self._trouble,
+        )
+        try:
+            await self._threads.start()
+        except TimeoutError as error:
+            raise ConfigurationError(
+                f"{PLUGINS}: the plugins did not start within ADAPTER_AUTH__TIMEOUT ({config.timeout:g} s)"
+            ) from error
+
+    async def stop(self) -> None:
+        """Close the plugins and end their threads, within STOP_SECONDS; what is being asked is refused."""
+        if self._threads is not None:
+            await self._threads.stop(STOP_SECONDS)
+
+    def _trouble(self, text: str) -> None:
+        self._log.warning("plugins did not end cleanly", error=text)
+
+    @property
+    def checks_topics(self) -> bool:
+        """Whether a plugin wants to be asked about topics."""
+        return self._checks_topics
+
+    async def authenticate(self, connect: Connect, peer: str) -> Identity:
+        """Decide on a CONNECT from the address `peer`. Raises ConnectRefusedError."""
+        given = connect.username is not None or connect.password is not None
+        if not self._authenticates or not (given or self._config.required):
+            return self._unverified(connect)
+        threads = self._threads
+        assert threads is not None  # noqa: S101 - set together with `_authenticates`
+        try:
+            session = connecting_session(connect, peer)
+        except ValueError as error:
+            raise ConnectRefusedError(
+                ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the password is not UTF-8, which this server needs"
+            ) from error
+        try:
+            verdict = await threads.ask(lambda plugins: plugins.authenticate(session))
+        except PluginFailedError as error:
+            self._log.warning("authentication plugin failed", client_id=connect.client_id, error=str(error))
+            raise ConnectRefusedError(
+                ReasonCode.SERVER_UNAVAILABLE, "the server cannot check credentials now"
+            ) from error
+        if not verdict.allowed:
+            if not given:
+                raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "the server requires a user name and a password")
+            raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the user name or the password is wrong")
+        if not verdict.verified:
+            return self._unverified(connect)
+        return identity_of(connect.client_id, connect.username, self._config.gateways)
+
+    def _unverified(self, connect: Connect) -> Identity:
+        """Name no device; and where plugins decide on topics by the user name, do not let a mere claim open them."""
+        return Identity(connect.client_id, None if self._checks_topics else connect.username)
+
+    async def may_publish(self, identity: Identity, topic: str) -> bool:
+        """Ask the plugins about a topic; a plugin that fails does not allow it."""
+        threads = self._threads
+        if threads is None or not self._checks_topics:
+            return True
+        session = connected_session(identity)
+        try:
+            return await threads.ask(lambda plugins: plugins.may_publish(session, topic))
+        except PluginFailedError as error:
+            self._log.warning("authorisation plugin failed", client_id=identity.client_id, error=str(error))
+            return False

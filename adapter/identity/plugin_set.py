@@ -1,0 +1,139 @@
+"""amqtt's plugins, loaded once for one event loop, and asked as amqtt's broker asks them.
+
+A plugin belongs to the loop in which it was made: it may keep an HTTP session or a lock that works nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
+
+from amqtt.contexts import Action
+from amqtt.errors import PluginCoroError, PluginImportError, PluginInitError, PluginLoadError
+from amqtt.events import BrokerEvents
+from amqtt.plugins import manager as amqtt_manager
+from amqtt.plugins.authentication import AnonymousAuthPlugin
+from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
+
+from adapter.errors import AdapterError, ConfigurationError
+from adapter.identity.context import AdapterContext
+from adapter.identity.loading import PLUGINS
+
+if TYPE_CHECKING:
+    from amqtt.plugins.base import BasePlugin
+    from amqtt.session import Session
+
+# amqtt's own name for a broker's plugins: the logger that they write to is known by it.
+NAMESPACE = "amqtt.broker.plugins"
+LONGEST_TEXT = 300  # characters of a plugin's error that are worth a place in a log line
+
+
+class PluginFailedError(AdapterError):
+    """A plugin gave no answer: it raised, it was too slow, or the adapter is stopping. Stays inside this package."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the plugins say about credentials; `verified` when one of them has really checked whose they are."""
+
+    allowed: bool
+    verified: bool = False
+
+
+class PluginSet:
+    """One instance of each configured plugin."""
+
+    def __init__(self, configs: dict[str, dict[str, Any]]) -> None:
+        """Make the plugins for the running loop. Raises ConfigurationError."""
+        try:
+            manager = amqtt_manager.PluginManager(NAMESPACE, AdapterContext(configs), asyncio.get_running_loop())
+        except (PluginInitError, PluginLoadError, PluginImportError, PluginCoroError) as error:
+            cause = error.__cause__
+            reason = f"{error}: {type(cause).__name__}: {cause}" if cause else str(error)
+            raise ConfigurationError(f"{PLUGINS}: a plugin cannot be made: {reason}; mend its configuration") from error
+        # The manager puts itself into a dictionary for ever, for `get_plugin_manager`, which no plugin calls.
+        amqtt_manager.plugins_manager.pop(NAMESPACE, None)
+        self._plugins: list[BasePlugin[Any]] = list(manager.plugins)
+        self._auth = [plugin for plugin in self._plugins if isinstance(plugin, BaseAuthPlugin)]
+        self._topic = [plugin for plugin in self._plugins if isinstance(plugin, BaseTopicPlugin)]
+
+    async def start(self) -> None:
+        """Tell the plugins that the broker starts, as amqtt does: some open their database then.
+
+        Raises ConfigurationError.
+        """
+        for event in (BrokerEvents.PRE_START, BrokerEvents.POST_START):
+            for plugin in self._plugins:
+                try:
+                    await _fire(plugin, event)
+                except Exception as error:  # a plugin may raise anything
+                    raise ConfigurationError(
+                        f"{PLUGINS}: {type(plugin).__name__} cannot start: {type(error).__name__}: {error}"
+                    ) from error
+
+    async def authenticate(self, session: Session) -> Verdict:
+        """Ask whether the session may connect. Raises PluginFailedError.
+
+        As in amqtt's broker, None is no answer, one answer is needed, and every answer must be yes. But plugins are
+        asked one after another, so that a thread with a plugin that blocks does so before it takes up other work,
+        and the first no ends it.
+        """
+        allowed = verified = False
+        for plugin in self._auth:
+            try:
+                answer = await plugin.authenticate(session=session)
+            except (Exception, SystemExit, KeyboardInterrupt) as error:
+                raise _failure(plugin, error, session.password) from error
+            if answer is None:
+                continue
+            if not answer:
+                return Verdict(allowed=False)
+            allowed = True
+            # AnonymousAuthPlugin says yes without looking at the password, also when it wants a user name.
+            verified = verified or not isinstance(plugin, AnonymousAuthPlugin)
+        return Verdict(allowed, verified)
+
+    async def may_publish(self, session: Session, topic: str) -> bool:
+        """Ask whether the session may publish to a topic. Raises PluginFailedError.
+
+        As in amqtt's broker, every plugin must say yes, and None is not yes.
+        """
+        for plugin in self._topic:
+            try:
+                answer = await plugin.topic_filtering(session=session, topic=topic, action=Action.PUBLISH)
+            except (Exception, SystemExit, KeyboardInterrupt) as error:
+                raise _failure(plugin, error, None) from error
+            if not answer:
+                return False
+        return True
+
+    async def close(self) -> list[str]:
+        """Let the plugins free what they hold, and return what went wrong, a text for each.
+
+        `close` alone is not enough: the HTTP plugin frees its connections when the broker's shutdown is announced.
+        """
+        problems = []
+        for plugin in self._plugins:
+            for step in (BrokerEvents.PRE_SHUTDOWN, BrokerEvents.POST_SHUTDOWN, None):
+                try:
+                    await (plugin.close() if step is None else _fire(plugin, step))
+                except Exception as error:  # noqa: BLE001 - one plugin's fault must not keep the others open
+                    problems.append(str(_failure(plugin, error, None)))
+        return problems
+
+
+async def _fire(plugin: BasePlugin[Any], event: BrokerEvents) -> None:
+    """Call the plugin's handler of an event, as amqtt's manager does, which would hide its error."""
+    handler = getattr(plugin, f"on_{event}", None)
+    if handler is not None:
+        await handler()
+
+
+def _failure(plugin: BasePlugin[Any], error: BaseException, password: str | None) -> PluginFailedError:
+    """Say what a plugin raised, without the password: an HTTP error shows the address, which may hold it."""
+    text = str(error)
+    for secret in {password, quote(password, safe=""), quote_plus(password)} if password else ():
+        text = text.replace(secret, "***")
+    return PluginFailedError(f"{type(plugin).__name__} raised {type(error).__name__}: {text[:LONGEST_TEXT]}")

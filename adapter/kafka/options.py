@@ -1,0 +1,72 @@
+"""How to reach Kafka, and how to write to it; and what that means in aiokafka's words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from aiokafka.helpers import create_ssl_context
+
+from adapter.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import ssl
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaOptions:
+    """`acks` is "all", "1" or "0"; sizes in bytes, times in milliseconds; the names are those of Kafka's own clients."""
+
+    bootstrap_servers: str
+    client_id: str = "mqtt-kafka-adapter"
+    acks: str = "all"
+    enable_idempotence: bool = True
+    max_batch_size: int = 262_144
+    compression_type: str | None = None
+    request_timeout_ms: int = 30_000
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    ssl_key_password: str | None = field(default=None, repr=False)
+
+    def connection(self) -> dict[str, Any]:
+        """What producer and consumer have in common. Raises ConfigurationError when a certificate cannot be used."""
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "client_id": self.client_id,
+            "request_timeout_ms": self.request_timeout_ms,
+            "security_protocol": self.security_protocol,
+            "ssl_context": self._ssl_context() if self.security_protocol.endswith("SSL") else None,
+            "sasl_mechanism": self.sasl_mechanism or "PLAIN",
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password,
+        }
+
+    def production(self) -> dict[str, Any]:
+        """What only a producer has. One request is in flight per broker, always: that is how aiokafka works."""
+        assert self.acks == "all" or not self.enable_idempotence, "the settings see to that"
+        return {
+            "acks": "all" if self.acks == "all" else int(self.acks),
+            "enable_idempotence": self.enable_idempotence,
+            "max_batch_size": self.max_batch_size,
+            "compression_type": self.compression_type,
+            "linger_ms": 0,  # lanes collect; a batch that is handed over is ready
+        }
+
+    def _ssl_context(self) -> ssl.SSLContext:
+        try:
+            context: ssl.SSLContext = create_ssl_context(
+                cafile=self.ssl_cafile,
+                certfile=self.ssl_certfile,
+                keyfile=self.ssl_keyfile,
+                password=self.ssl_key_password,
+            )
+        except (OSError, ValueError) as error:
+            files = (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
+            named = ", ".join(file for file in files if file)
+            raise ConfigurationError(f"ADAPTER_KAFKA__SSL_*: cannot use {named}: {error}") from error
+        return context

@@ -1,0 +1,162 @@
+"""amqtt plugins that behave badly or oddly, configured by their class path as an operator would."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from dataclasses import dataclass
+from typing import ClassVar
+
+from amqtt.contexts import Action
+from amqtt.plugins.base import BaseAuthPlugin, BasePlugin, BaseTopicPlugin
+from amqtt.session import Session
+
+HERE = "tests.support.plugins"
+
+
+class Says(BaseAuthPlugin):
+    """Answers as configured; keeps the sessions it was asked about."""
+
+    asked: ClassVar[list[Session]] = []
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        self.asked.append(session)
+        return self.config.answer
+
+    @dataclass
+    class Config:
+        answer: bool | None = True
+
+
+class AlsoSays(Says):
+    """Another one beside it."""
+
+
+class Raises(BaseAuthPlugin):
+    """Raises, showing the password."""
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        raise RuntimeError(f"no answer for /user?password={session.password}")
+
+
+class Exits(BaseAuthPlugin):
+    """Ends the process, or would."""
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        if session.username == "exit":
+            sys.exit(3)
+        return True
+
+
+class Blocks(BaseAuthPlugin):
+    """Blocks its thread for the user `slow` until the test opens the gate; everybody else is let in at once."""
+
+    gate: ClassVar[threading.Event] = threading.Event()
+    blocked: ClassVar[threading.Semaphore] = threading.Semaphore(0)
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        if session.username == "slow":
+            self.blocked.release()
+            self.gate.wait()
+        return True
+
+
+class NeverReturns(BaseAuthPlugin):
+    """Waits for what never comes, without blocking, and tells when it was cancelled."""
+
+    cancelled: ClassVar[threading.Event] = threading.Event()
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return True
+
+
+class Lifecycle(BaseAuthPlugin):
+    """Notes what it is told, and in which thread."""
+
+    told: ClassVar[list[tuple[str, str]]] = []
+
+    def _note(self, what: str) -> None:
+        self.told.append((threading.current_thread().name, what))
+
+    async def on_broker_pre_start(self) -> None:
+        self._note("pre_start")
+
+    async def on_broker_post_start(self) -> None:
+        self._note("post_start")
+
+    async def on_broker_pre_shutdown(self) -> None:
+        self._note("pre_shutdown")
+
+    async def close(self) -> None:
+        self._note("close")
+
+
+class CannotStart(BaseAuthPlugin):
+    """Fails when the broker is about to start."""
+
+    async def on_broker_pre_start(self) -> None:
+        raise OSError("no database")
+
+
+class CannotClose(BaseAuthPlugin):
+    """Fails to free what it holds."""
+
+    async def close(self) -> None:
+        raise OSError("already gone")
+
+
+class CannotBeMade(BaseAuthPlugin):
+    """Fails in its constructor."""
+
+    def __init__(self, context: object) -> None:
+        super().__init__(context)
+        raise OSError("no key")
+
+
+class TopicSays(BaseTopicPlugin):
+    """Answers about topics as configured; keeps what it was asked."""
+
+    asked: ClassVar[list[tuple[str | None, str | None, str | None, Action | None]]] = []
+
+    async def topic_filtering(
+        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
+    ) -> bool | None:
+        assert session is not None
+        self.asked.append((session.client_id, session.username, topic, action))
+        return self.config.answer
+
+    @dataclass
+    class Config:
+        answer: bool | None = True
+
+
+class TopicRaises(BaseTopicPlugin):
+    """Raises when asked about a topic."""
+
+    async def topic_filtering(
+        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
+    ) -> bool | None:
+        raise RuntimeError("no answer")
+
+
+class WatchesOnly(BasePlugin):
+    """Neither checks credentials nor topics."""
+
+
+class Secretive(BaseAuthPlugin):
+    """Has a number and a secret."""
+
+    @dataclass
+    class Config:
+        secret: str
+        number: int = 0
+
+
+class NoPlugin:
+    """Any class."""
