@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.structs import TopicPartition
 
 from adapter.kafka.failures import translate
@@ -56,9 +57,12 @@ async def tail(
     consumer = AIOKafkaConsumer(
         **options.connection(), group_id=None, enable_auto_commit=False, isolation_level="read_committed"
     )
+    # The consumer knows the topics it reads; a client of its own is asked which others there are.
+    client = AIOKafkaClient(**options.connection())
     try:
         await consumer.start()
-        reader = _Reader(consumer, wanted)
+        await client.bootstrap()
+        reader = _Reader(consumer, client, wanted)
         await reader.assign(from_beginning=from_beginning)
         left = limit
         while left is None or left > 0:
@@ -73,14 +77,16 @@ async def tail(
     except Exception as error:
         raise translate(error) from error
     finally:
+        await client.close()
         await consumer.stop()
 
 
 class _Reader:
     """Polls a consumer whose partitions grow with the topics."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, wanted: TailFilter) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, client: AIOKafkaClient, wanted: TailFilter) -> None:
         self._consumer = consumer
+        self._client = client
         self._wanted = wanted
         self._assigned: set[TopicPartition] = set()
         self._look_at = 0.0
@@ -88,12 +94,12 @@ class _Reader:
     async def assign(self, *, from_beginning: bool) -> None:
         """Take over partitions that are not read yet. Those that appear later are read from their beginning."""
         consumer = self._consumer
-        names = await consumer.topics()
+        cluster = await self._client.fetch_all_metadata()
         found = {
             TopicPartition(name, partition)
-            for name in names
+            for name in cluster.topics()
             if self._wanted.topics.search(name)
-            for partition in consumer.partitions_for_topic(name) or ()
+            for partition in cluster.partitions_for_topic(name) or ()
             if self._wanted.partition in (None, partition)
         }
         new = found - self._assigned

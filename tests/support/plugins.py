@@ -160,3 +160,54 @@ class Secretive(BaseAuthPlugin):
 
 class NoPlugin:
     """Any class."""
+
+
+class Undescribed(BaseAuthPlugin):
+    """Its Config is no dataclass."""
+
+    class Config:
+        pass
+
+
+class Unresolvable(BaseAuthPlugin):
+    """Its Config refers to a type that does not exist."""
+
+    @dataclass
+    class Config:
+        number: "Nothing" = 0  # type: ignore[name-defined] # noqa: F821, UP037 - that is the point
+
+
+class Choosy(BaseAuthPlugin):
+    """Its Config checks itself."""
+
+    @dataclass
+    class Config:
+        number: int = 0
+
+        def __post_init__(self) -> None:
+            raise RuntimeError(f"not {self.number}")
+
+
+class Both(BaseAuthPlugin, BaseTopicPlugin):
+    """Checks credentials and topics."""
+
+
+class NotAsync(BaseAuthPlugin):
+    """A plugin of the wrong colour."""
+
+    def authenticate(self, *, session: Session) -> bool | None:  # type: ignore[override] # that is the point
+        return session is not None
+
+
+class StartsSlowly(BaseAuthPlugin):
+    """Waits for a database that is not there."""
+
+    async def on_broker_pre_start(self) -> None:
+        await asyncio.Event().wait()
+
+
+class ClosesSlowly(BaseAuthPlugin):
+    """Waits for its last answers, for ever."""
+
+    async def close(self) -> None:
+        await asyncio.Event().wait()
