@@ -81,7 +81,11 @@ class Gatekeeper:
         )
         try:
             await self._threads.start()
+        except ConfigurationError:
+            await self.stop()
+            raise
         except TimeoutError as error:
+            await self.stop()
             raise ConfigurationError(
                 f"{PLUGINS}: the plugins did not start within ADAPTER_AUTH__TIMEOUT ({config.timeout:g} s)"
             ) from error

@@ -6,9 +6,9 @@ A plugin belongs to the loop in which it was made: it may keep an HTTP session o
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from amqtt.contexts import Action
 from amqtt.errors import PluginCoroError, PluginImportError, PluginInitError, PluginLoadError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # amqtt's own name for a broker's plugins: the logger that they write to is known by it.
 NAMESPACE = "amqtt.broker.plugins"
 LONGEST_TEXT = 300  # characters of a plugin's error that are worth a place in a log line
+_QUERY = re.compile(r"\?[^\s'\"]+")  # of an address in an error's text
 
 
 class PluginFailedError(AdapterError):
@@ -132,8 +133,8 @@ async def _fire(plugin: BasePlugin[Any], event: BrokerEvents) -> None:
 
 
 def _failure(plugin: BasePlugin[Any], error: BaseException, password: str | None) -> PluginFailedError:
-    """Say what a plugin raised, without the password: an HTTP error shows the address, which may hold it."""
-    text = str(error)
-    for secret in {password, quote(password, safe=""), quote_plus(password)} if password else ():
-        text = text.replace(secret, "***")
+    """Say what a plugin raised, without the password: an HTTP error shows the address, whose query may hold it."""
+    text = _QUERY.sub("?***", str(error))
+    if password:
+        text = text.replace(password, "***")
     return PluginFailedError(f"{type(plugin).__name__} raised {type(error).__name__}: {text[:LONGEST_TEXT]}")

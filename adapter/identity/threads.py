@@ -117,18 +117,19 @@ class PluginThreads:
 
         Then nothing is lost but that thread: it is a daemon, and ends with the process. May be called again.
         """
+        if self._stopped:
+            return
         self._stopped = True
         while (question := self._next_question()) is not None:
             question.answer.set_exception(PluginFailedError("the adapter is stopping"))
-        ended = {asyncio.wrap_future(thread.stop(limit)) for thread in self._threads}
+        # Half of the time for the plugins, so that a thread whose plugins do not close is still seen to end.
+        ended = {asyncio.wrap_future(thread.stop(limit / 2)) for thread in self._threads}
         done, stuck = await asyncio.wait(ended, timeout=limit)
         for future in done:
             for problem in future.result():
                 self._notify(problem)
         if stuck:
             self._notify(f"{len(stuck)} of {len(ended)} plugin threads did not end within {limit:g} s")
-        for future in stuck:
-            future.cancel()
 
 
 class _PluginThread:
@@ -146,6 +147,7 @@ class _PluginThread:
         self._woken = False
         self._stopping = False
         self._ended: Future[list[str]] = Future()
+        self._ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
         self._problems: list[str] = []
 
     # -- from outside --------------------------------------------------------------------------------------------
@@ -230,12 +232,12 @@ class _PluginThread:
         tasks = asyncio.all_tasks() - {end}
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=limit)
-        if self._plugins is not None:
-            try:
-                async with asyncio.timeout(limit):
+        try:
+            async with asyncio.timeout(limit):
+                if tasks:
+                    await asyncio.wait(tasks)
+                if self._plugins is not None:
                     self._problems += await self._plugins.close()
-            except TimeoutError:
-                self._problems.append(f"the plugins did not close within {limit:g} s")
+        except TimeoutError:
+            self._problems.append(f"the plugins did not close within {limit:g} s")
         await self._loop.shutdown_asyncgens()

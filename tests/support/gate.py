@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapter.errors import ConnectRefusedError
 from adapter.identity.gatekeeper import Gatekeeper, IdentityConfig
 from adapter.model import Connect, Identity
-from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from adapter.reasons import ReasonCode
 
 FILE = "amqtt.plugins.authentication.FileAuthPlugin"
 ANONYMOUS = "amqtt.plugins.authentication.AnonymousAuthPlugin"
@@ -54,7 +57,7 @@ def connect(username: str | None = None, password: str | bytes | None = None, cl
 
 
 async def answer(gate: Gatekeeper, packet: Connect) -> Identity | ReasonCode:
-    """The identity, or the code of the refusal."""
+    """Return the identity, or the code of the refusal."""
     try:
         return await gate.authenticate(packet, "192.0.2.7")
     except ConnectRefusedError as error:

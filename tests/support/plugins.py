@@ -6,11 +6,14 @@ import asyncio
 import sys
 import threading
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from amqtt.contexts import Action
+from amqtt.contexts import BaseContext
 from amqtt.plugins.base import BaseAuthPlugin, BasePlugin, BaseTopicPlugin
-from amqtt.session import Session
+
+if TYPE_CHECKING:
+    from amqtt.contexts import Action
+    from amqtt.session import Session
 
 HERE = "tests.support.plugins"
 
@@ -22,7 +25,8 @@ class Says(BaseAuthPlugin):
 
     async def authenticate(self, *, session: Session) -> bool | None:
         self.asked.append(session)
-        return self.config.answer
+        said: bool | None = self.config.answer
+        return said
 
     @dataclass
     class Config:
@@ -67,7 +71,7 @@ class NeverReturns(BaseAuthPlugin):
 
     cancelled: ClassVar[threading.Event] = threading.Event()
 
-    async def authenticate(self, *, session: Session) -> bool | None:
+    async def authenticate(self, *, session: Session) -> bool | None:  # noqa: ARG002 - amqtt's signature
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -114,7 +118,7 @@ class CannotClose(BaseAuthPlugin):
 class CannotBeMade(BaseAuthPlugin):
     """Fails in its constructor."""
 
-    def __init__(self, context: object) -> None:
+    def __init__(self, context: BaseContext) -> None:
         super().__init__(context)
         raise OSError("no key")
 
@@ -129,7 +133,8 @@ class TopicSays(BaseTopicPlugin):
     ) -> bool | None:
         assert session is not None
         self.asked.append((session.client_id, session.username, topic, action))
-        return self.config.answer
+        said: bool | None = self.config.answer
+        return said
 
     @dataclass
     class Config:
@@ -139,13 +144,11 @@ class TopicSays(BaseTopicPlugin):
 class TopicRaises(BaseTopicPlugin):
     """Raises when asked about a topic."""
 
-    async def topic_filtering(
-        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
-    ) -> bool | None:
+    async def topic_filtering(self, **_: object) -> bool | None:
         raise RuntimeError("no answer")
 
 
-class WatchesOnly(BasePlugin):
+class WatchesOnly(BasePlugin[BaseContext]):
     """Neither checks credentials nor topics."""
 
 

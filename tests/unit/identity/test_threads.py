@@ -35,12 +35,12 @@ def closed_gate() -> Iterator[threading.Event]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - other threads set it
             await asyncio.sleep(0.001)
 
 
 async def block(gate: Gatekeeper) -> asyncio.Task[Identity | ReasonCode]:
-    """A question that has blocked its thread."""
+    """Ask a question that blocks its thread, and wait until it does."""
     task = asyncio.create_task(answer(gate, SLOW))
     await until(lambda: Blocks.blocked.acquire(blocking=False))
     return task
@@ -74,7 +74,8 @@ async def test_when_every_thread_is_blocked_a_device_is_refused_after_the_timeou
     log = Lines()
     async with gatekeeper(config({f"{HERE}.Blocks": {}}, threads=1, timeout=0.3), log) as gate:
         blocked = await block(gate)
-        assert await asyncio.gather(blocked, answer(gate, QUICK)) == [ReasonCode.SERVER_UNAVAILABLE] * 2
+        assert await answer(gate, QUICK) == ReasonCode.SERVER_UNAVAILABLE
+        assert await blocked == ReasonCode.SERVER_UNAVAILABLE
         closed_gate.set()
         assert await answer(gate, QUICK) == LET_IN
     assert [fields["error"] for _, fields in log.lines] == [
@@ -94,20 +95,18 @@ async def test_a_caller_that_is_cancelled_cancels_the_plugin() -> None:
     NeverReturns.cancelled.clear()
     async with gatekeeper(config({f"{HERE}.NeverReturns": {}})) as gate:
         task = asyncio.create_task(answer(gate, SLOW))
-        await asyncio.sleep(0)
-        await asyncio.sleep(0.01)  # it may or may not have been taken by now
+        await until(lambda: tasks_in(gate) == 1)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await gate_is_free(gate)
+        await until(lambda: tasks_in(gate) == 0)
+        assert NeverReturns.cancelled.is_set()
 
 
-async def gate_is_free(gate: Gatekeeper) -> bool:
-    """Whether no question is left behind."""
-    threads = gate._threads
-    assert threads is not None
-    await until(lambda: not threads._questions and not any(thread._tasks for thread in threads._threads))
-    return True
+def tasks_in(gate: Gatekeeper) -> int:
+    """Count what the plugin threads are working on."""
+    assert gate._threads is not None
+    return sum(len(thread._tasks) for thread in gate._threads._threads)
 
 
 async def test_a_caller_that_is_cancelled_while_waiting_leaves_nothing_in_the_queue(
@@ -147,7 +146,7 @@ async def test_the_plugins_of_every_thread_are_told_of_start_and_stop_in_their_t
 
 async def test_stop_refuses_what_is_waiting_and_leaves_a_stuck_thread_behind(closed_gate: threading.Event) -> None:
     notes: list[str] = []
-    async with running(f"{HERE}.Blocks", 1, notes) as threads:
+    async with running(f"{HERE}.Blocks", notes) as threads:
         session = connected("slow")
         stuck = asyncio.create_task(threads.ask(lambda plugins: plugins.authenticate(session)))
         await until(lambda: Blocks.blocked.acquire(blocking=False))
@@ -162,14 +161,13 @@ async def test_stop_refuses_what_is_waiting_and_leaves_a_stuck_thread_behind(clo
             await threads.ask(lambda plugins: plugins.authenticate(session))
         assert all(thread.daemon for thread in threading.enumerate() if thread.name.startswith("plugins-"))
         closed_gate.set()
-        with pytest.raises(PluginFailedError, match="withdrawn"):
-            await stuck
+        assert (await stuck).allowed
     assert notes == ["1 of 1 plugin threads did not end within 0.1 s"]
     await until(lambda: plugin_threads() == 0)
 
 
 async def test_what_is_being_asked_while_the_adapter_stops_is_refused() -> None:
-    async with running(f"{HERE}.NeverReturns", 1, []) as threads:
+    async with running(f"{HERE}.NeverReturns", []) as threads:
         session = connected("any")
         asked = asyncio.create_task(threads.ask(lambda plugins: plugins.authenticate(session)))
         await until(lambda: bool(threads._threads[0]._tasks))
@@ -182,12 +180,12 @@ async def test_what_is_being_asked_while_the_adapter_stops_is_refused() -> None:
     ("plugin", "said"),
     [
         ("CannotClose", "CannotClose raised OSError: already gone"),
-        ("ClosesSlowly", "the plugins did not close within 0.1 s"),
+        ("ClosesSlowly", "the plugins did not close within 0.05 s"),
     ],
 )
 async def test_a_plugin_that_cannot_close_is_told_and_ends_nevertheless(plugin: str, said: str) -> None:
     notes: list[str] = []
-    async with running(f"{HERE}.{plugin}", 1, notes) as threads:
+    async with running(f"{HERE}.{plugin}", notes) as threads:
         await threads.stop(0.1)
         await until(lambda: plugin_threads() == 0)
     assert said in notes
@@ -201,7 +199,7 @@ async def test_a_plugin_that_starts_too_slowly_stops_the_start() -> None:
 
 
 async def test_no_more_questions_wait_than_the_limit(closed_gate: threading.Event) -> None:
-    async with running(f"{HERE}.Blocks", 1, []) as threads:
+    async with running(f"{HERE}.Blocks", []) as threads:
         session = connected("slow")
         tasks = [asyncio.create_task(threads.ask(lambda plugins: plugins.authenticate(session)))]
         await until(lambda: Blocks.blocked.acquire(blocking=False))
@@ -223,7 +221,7 @@ async def test_a_crowd_waits_longer_than_the_timeout_while_it_is_being_served() 
         time.sleep(0.02)  # noqa: ASYNC251 - a plugin that blocks
         return True
 
-    async with running(f"{HERE}.Blocks", 1, [], timeout=0.2) as threads:
+    async with running(f"{HERE}.Blocks", [], seconds=0.2) as threads:
         assert await asyncio.gather(*(threads.ask(slowly) for _ in range(20))) == [True] * 20
 
 
@@ -234,8 +232,8 @@ def connected(username: str) -> Session:
 
 
 @asynccontextmanager
-async def running(plugin: str, count: int, notes: list[str], timeout: float = 10.0) -> AsyncIterator[PluginThreads]:
-    threads = PluginThreads({plugin: {}}, count, timeout, notes.append)
+async def running(plugin: str, notes: list[str], seconds: float = 10.0) -> AsyncIterator[PluginThreads]:
+    threads = PluginThreads({plugin: {}}, 1, seconds, notes.append)
     try:
         await threads.start()
         yield threads
