@@ -16,7 +16,7 @@ from adapter.errors import ConfigurationError, ConnectRefusedError
 from adapter.identity.loading import PLUGINS, plan
 from adapter.identity.naming import identity_of
 from adapter.identity.plugin_set import PluginFailedError
-from adapter.identity.sessions import connected_session, connecting_session
+from adapter.identity.sessions import PasswordNotTextError, connected_session, connecting_session
 from adapter.identity.threads import PluginThreads
 from adapter.model import Identity
 from adapter.reasons import ReasonCode
@@ -111,13 +111,10 @@ class Gatekeeper:
         threads = self._threads
         assert threads is not None  # noqa: S101 - set together with `_authenticates`
         try:
-            session = connecting_session(connect, peer)
-        except ValueError as error:
-            raise ConnectRefusedError(
-                ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the password is not UTF-8, which this server needs"
-            ) from error
-        try:
-            verdict = await threads.ask(lambda plugins: plugins.authenticate(session))
+            # The session is made in the thread: thousands that connect at once must not hold up this loop.
+            verdict = await threads.ask(lambda plugins: plugins.authenticate(connecting_session(connect, peer)))
+        except PasswordNotTextError as error:
+            raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, str(error)) from error
         except PluginFailedError as error:
             self._log.warning("authentication plugin failed", client_id=connect.client_id, error=str(error))
             raise ConnectRefusedError(
@@ -140,9 +137,8 @@ class Gatekeeper:
         threads = self._threads
         if threads is None or not self._checks_topics:
             return True
-        session = connected_session(identity)
         try:
-            return await threads.ask(lambda plugins: plugins.may_publish(session, topic))
+            return await threads.ask(lambda plugins: plugins.may_publish(connected_session(identity), topic))
         except PluginFailedError as error:
             self._log.warning("authorisation plugin failed", client_id=identity.client_id, error=str(error))
             return False

@@ -2,23 +2,53 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from amqtt.session import Session
 
+from adapter.errors import AdapterError
+
 if TYPE_CHECKING:
+    from transitions import Machine
+
     from adapter.model import Connect, Identity
 
 
-def connecting_session(connect: Connect, peer: str) -> Session:
-    """Make the session of a CONNECT from the address `peer`. Raises ValueError for a password that is not UTF-8.
+class PasswordNotTextError(AdapterError):
+    """A password that is not UTF-8. MQTT allows any bytes (3.1.1 section 3.1.3.5), but plugins are given text."""
 
-    A password may be any bytes ([MQTT-3.1.3.5]), but plugins are given text.
+    def __init__(self) -> None:
+        super().__init__("the password is not UTF-8, which this server needs")
+
+
+class PluginSession(Session):
+    """A Session that makes its state machine when somebody looks at it.
+
+    The machine is nearly all that a Session costs (200 µs and 30 KiB, against 2 µs and 7 KiB without it), and no plugin
+    of amqtt's looks.
     """
-    session = Session()
+
+    def _init_states(self) -> None:
+        """Leave it to `transitions`."""
+
+    @cached_property
+    def transitions(self) -> Machine:  # type: ignore[override] # can be set: a cached_property gives way to it
+        """The state machine, in state `new`."""
+        super()._init_states()  # sets this attribute
+        machine: Machine = vars(self)["transitions"]
+        return machine
+
+
+def connecting_session(connect: Connect, peer: str) -> Session:
+    """Make the session of a CONNECT from the address `peer`. Raises PasswordNotTextError."""
+    session = PluginSession()
     session.client_id = connect.client_id
     session.username = connect.username
-    session.password = None if connect.password is None else connect.password.decode()
+    try:
+        session.password = None if connect.password is None else connect.password.decode()
+    except UnicodeDecodeError:
+        raise PasswordNotTextError from None  # the error would carry the password
     session.remote_address = peer
     session.clean_session = connect.clean_start
     session.keep_alive = connect.keep_alive
@@ -33,7 +63,7 @@ def connecting_session(connect: Connect, peer: str) -> Session:
 
 def connected_session(identity: Identity) -> Session:
     """Make the session of a connection that was let in, for questions about its topics."""
-    session = Session()
+    session = PluginSession()
     session.client_id = identity.client_id
     session.username = identity.username
     session.is_anonymous = identity.username is None

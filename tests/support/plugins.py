@@ -53,6 +53,18 @@ class Exits(BaseAuthPlugin):
         return True
 
 
+class ExitsLater(BaseAuthPlugin):
+    """Ends the process from a task of its own, or would."""
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        if session.username == "exit":
+            self.task = asyncio.create_task(self.leave())
+        return True
+
+    async def leave(self) -> None:
+        sys.exit(4)
+
+
 class Blocks(BaseAuthPlugin):
     """Blocks its thread for the user `slow` until the test opens the gate; everybody else is let in at once."""
 

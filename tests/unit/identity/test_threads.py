@@ -133,6 +133,14 @@ async def test_a_plugin_that_exits_refuses_its_question_and_the_thread_goes_on()
     assert [fields["error"] for _, fields in log.lines] == ["Exits raised SystemExit: 3"]
 
 
+async def test_a_plugins_own_task_that_exits_does_not_end_the_thread() -> None:
+    log = Lines()
+    async with gatekeeper(config({f"{HERE}.ExitsLater": {}}, threads=1), log) as gate:
+        assert await answer(gate, connect("exit", "x")) == Identity("c1", "exit")
+        assert [await answer(gate, QUICK) for _ in range(3)] == [LET_IN] * 3
+    assert log.lines == [("plugins did not end cleanly", {"error": "a plugin raised SystemExit"})]
+
+
 async def test_the_plugins_of_every_thread_are_told_of_start_and_stop_in_their_thread() -> None:
     Lifecycle.told.clear()
     async with gatekeeper(config({f"{HERE}.Lifecycle": {}})):
