@@ -31,3 +31,9 @@ install-dev: $(VENV)/.installed-dev ## … and with what the tests need
 run: install ## Run the adapter with an embedded Kafka, for trying it out
 	@ADAPTER_KAFKA__BOOTSTRAP_SERVERS=embedded ADAPTER_AUTH__REQUIRED=false ADAPTER_LOG__FORMAT=console \
 		$(VENV)/bin/python -m adapter run
+
+KAFKA_PORT ?= 9092
+
+.PHONY: kafka
+kafka: install ## Run a real single-node Kafka in the foreground (Java 17 and Maven)
+	@$(VENV)/bin/python -m tests.support.kafka_broker --port $(KAFKA_PORT)

@@ -12,10 +12,16 @@ from adapter.errors import ConfigurationError
 if TYPE_CHECKING:
     import ssl
 
+# `BatchBuilder` refuses a record over its limit. Delivery cuts batches by sizes that are estimated too high, so this is never met.
+BATCH_SIZE_SLACK = 2
+
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
-    """`acks` is "all", "1" or "0"; sizes in bytes, times in milliseconds; the names are those of Kafka's own clients."""
+    """`acks` is "all", "1" or "0"; sizes in bytes, times in milliseconds; the names are those of Kafka's own clients.
+
+    `max_batch_size` is what the caller keeps to; a larger batch is a fault of the caller.
+    """
 
     bootstrap_servers: str
     client_id: str = "mqtt-kafka-adapter"
@@ -34,7 +40,10 @@ class KafkaOptions:
     ssl_key_password: str | None = field(default=None, repr=False)
 
     def connection(self) -> dict[str, Any]:
-        """What producer and consumer have in common. Raises ConfigurationError when a certificate cannot be used."""
+        """What producer and consumer have in common. Raises ConfigurationError when a certificate cannot be used.
+
+        Reads the certificates, so a new producer has what an operator has put in their place.
+        """
         return {
             "bootstrap_servers": self.bootstrap_servers,
             "client_id": self.client_id,
@@ -52,7 +61,7 @@ class KafkaOptions:
         return {
             "acks": "all" if self.acks == "all" else int(self.acks),
             "enable_idempotence": self.enable_idempotence,
-            "max_batch_size": self.max_batch_size,
+            "max_batch_size": BATCH_SIZE_SLACK * self.max_batch_size,
             "compression_type": self.compression_type,
             "linger_ms": 0,  # lanes collect; a batch that is handed over is ready
         }

@@ -9,8 +9,10 @@ from typing import Protocol
 
 from adapter.errors import TransientKafkaError
 
-# A device that publishes to topics that do not exist must not make Kafka answer about all of them each time.
-ASK_AGAIN_SECONDS = 1.0
+# A device that publishes to topics that do not exist must not make Kafka answer about all of them each time. Seconds.
+ASK_AGAIN = 1.0
+# A broker that has just started, or a topic that has just been made, may not be in the first answer.
+LOOKS = 2
 
 
 class Metadata(Protocol):
@@ -68,13 +70,12 @@ class Topics:
     async def find(self, topic: str) -> int | None:
         """The same, from Kafka itself if need be. Raises TransientKafkaError when it cannot be asked."""
         count = self.partition_count(topic)
-        if count is None and time.monotonic() - self._refreshed > ASK_AGAIN_SECONDS:
-            await self._refresh()
-            count = self.partition_count(topic)
         if count is None and self._create is not None:
             await self._create(topic)
-            await self._refresh()
-            count = self.partition_count(topic)
+        for _ in range(LOOKS):
+            if count is None:
+                await self._refresh()
+                count = self.partition_count(topic)
         return count
 
     async def _refresh(self) -> None:
@@ -85,6 +86,7 @@ class Topics:
 
     async def _ask(self) -> None:
         try:
+            await asyncio.sleep(max(0.0, self._refreshed + ASK_AGAIN - time.monotonic()))
             await self._metadata.refresh_metadata()
             self._refreshed = time.monotonic()
             for topic, old in list(self._counts.items()):

@@ -6,9 +6,12 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-# gmqtt's wheel installs a package `tests` of its own, which would hide this directory, a namespace package.
+ROOT = Path(__file__).parents[2]
+sys.path[0] = str(ROOT)  # in place of this directory
+
+# gmqtt's wheel installs a package `tests` of its own, which would hide ours, a namespace package.
 ours = ModuleType("tests")
-ours.__path__ = [str(Path(__file__).parents[1])]
+ours.__path__ = [str(ROOT / "tests")]
 sys.modules["tests"] = ours
 
 if __name__ == "__main__":

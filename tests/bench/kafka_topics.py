@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from confluent_kafka import TopicPartition
+import time
+
+from confluent_kafka import KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 PARTITIONS = 4
 WAIT_SECONDS = 30.0
+POLL_SECONDS = 0.05
 
 
 class KafkaTopics:
@@ -20,7 +23,16 @@ class KafkaTopics:
         # Deleted topics leave the disk at once, so that a long bench does not fill it.
         new = NewTopic(topic, PARTITIONS, 1, config={"file.delete.delay.ms": "1000"})
         self._admin.create_topics([new])[topic].result(WAIT_SECONDS)
-        self.records(topic)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            try:
+                self.records(topic)
+            except KafkaException:  # no leaders yet
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
 
     def delete(self, topic: str) -> None:
         """Remove it and its records."""

@@ -17,7 +17,7 @@ import socket
 import sys
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tests.bench.device import READ, READ_WRITE, Device, Publisher
@@ -44,7 +44,12 @@ class Load:
     username: str | None = None
     password: str | None = None
     level: int = 4
+    first: int = 0  # the number of the first device
     host: str = "127.0.0.1"
+
+    def part(self, first: int, end: int) -> Load:
+        """Some of the devices."""
+        return replace(self, first=first, connections=end - first)
 
     def device(self, number: int) -> Device:
         """One of them."""
@@ -103,9 +108,10 @@ def receive(sock: socket.socket, size: int) -> bytes:
 def connect(load: Load) -> list[Publisher]:
     """All devices, connected and accepted."""
     publishers = []
-    for first in range(0, load.connections, CONNECTING_AT_ONCE):
+    end = load.first + load.connections
+    for first in range(load.first, end, CONNECTING_AT_ONCE):
         waiting = []
-        for number in range(first, min(first + CONNECTING_AT_ONCE, load.connections)):
+        for number in range(first, min(first + CONNECTING_AT_ONCE, end)):
             device = load.device(number)
             sock = socket.create_connection((load.host, load.port), timeout=CONNECT_SECONDS)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -54,7 +54,9 @@ class Server:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is not None:
             error.add_note(f"The server's log ends with:\n{self._log_tail()}")
         self._stop()
@@ -121,7 +123,9 @@ class LoadGenerator:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             self._child.communicate("quit\n", timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -1,0 +1,174 @@
+"""One aiokafka producer, from its connection to its end. The only user of `AIOKafkaProducer`; hides what is sharp about it.
+
+- With idempotence, a batch that failed in whatever way has used up its sequence numbers: later batches of the partition are
+  refused as out of order. The sequence must not be turned back either, for an earlier try of the batch may have landed: the
+  next one would pass for its repetition, and be acknowledged without being written. So the partition is `spent` here, and
+  needs another producer, with another producer id.
+- Its sequence numbers become negative after 2³¹ records of a partition, and brokers refuse those. The partition is spent before.
+- A metadata request that names a topic creates it where `auto.create.topics.enable` is on, the default. A client that tracks no
+  topic asks for all of them and creates none. So none is ever named: what is not in the metadata is not handed over.
+- While a partition has no leader it asks for metadata without a pause. Batches for such a partition are not handed over.
+- Neither `start()` nor `stop()` has a time limit, and an idempotent batch is retried for ever.
+- It never looks at the bootstrap servers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka import errors as kafka_errors
+from aiokafka.structs import TopicPartition
+
+from adapter.errors import TransientKafkaError
+from adapter.kafka.failures import ends_producer, translate
+
+if TYPE_CHECKING:
+    from adapter.kafka.options import KafkaOptions
+    from adapter.model import Batch
+
+Partition = tuple[str, int]
+
+MOST_RECORDS = 2**31 - 1  # of a partition, see above
+NO_LEADER = -1
+ASK_AGAIN_SECONDS = 1.0  # between two requests for metadata because of partitions that cannot be written to
+CLOSE_SECONDS = 1.0  # for what is left of a producer whose connections have been closed
+
+
+class Generation:
+    """See the module. Times in seconds. `batches` counts those without an answer; `dead` is set when no partition can go on."""
+
+    def __init__(self, options: KafkaOptions, most_records: int = MOST_RECORDS) -> None:
+        self._options = options
+        self._most_records = most_records
+        self._producer = AIOKafkaProducer(**options.connection(), **options.production())
+        self._records: dict[Partition, int] = {}
+        self._spent: set[Partition] = set()
+        self._asked = float("-inf")
+        self.batches = 0
+        self.dead = False
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self, limit: float) -> None:
+        """Connect, get a producer id, learn all topics. Raises TransientKafkaError, and has cleaned up then."""
+        try:
+            async with asyncio.timeout(limit):
+                await self._producer.start()
+                if not await self._producer.client.force_metadata_update():
+                    raise kafka_errors.KafkaConnectionError("no broker answers about topics")  # noqa: TRY301 - as aiokafka
+        except BaseException as error:
+            await self.close(CLOSE_SECONDS)
+            if isinstance(error, Exception):
+                raise TransientKafkaError(self._why(error, limit)) from error
+            raise
+
+    def _why(self, error: Exception, limit: float) -> str:
+        if isinstance(error, kafka_errors.ClusterAuthorizationFailedError) and self._options.enable_idempotence:
+            return (
+                "not allowed to write idempotently: grant IdempotentWrite on the cluster to the adapter's user, "
+                "or set ADAPTER_KAFKA__ENABLE_IDEMPOTENCE=false"
+            )
+        if isinstance(error, TimeoutError):
+            return f"{self._options.bootstrap_servers}: no answer within {limit:g} s"
+        return f"{self._options.bootstrap_servers}: {translate(error)}"
+
+    def halt(self) -> None:
+        """Send nothing more, and fail what has no answer yet with ProducerClosed. What is on the wire may still land."""
+        self.dead = True
+        # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. These two private
+        # attributes are the only ones used in this package, and this is the only use of them.
+        sender = self._producer._sender  # noqa: SLF001 - see above
+        accumulator = self._producer._message_accumulator  # noqa: SLF001 - see above
+        if sender.sender_task is not None:
+            sender.sender_task.cancel()
+        accumulator.fail_all(kafka_errors.ProducerClosed())
+
+    async def close(self, limit: float) -> None:
+        """End it: in good order within `limit` seconds, else by closing its connections. Never raises."""
+        closing = asyncio.get_running_loop().create_task(self._producer.stop())
+        await asyncio.wait((closing,), timeout=limit)
+        if not closing.done():
+            self.halt()
+            disconnecting = asyncio.get_running_loop().create_task(self._producer.client.close())
+            await asyncio.wait((closing, disconnecting), timeout=CLOSE_SECONDS)
+            disconnecting.cancel()
+            closing.cancel()
+            await asyncio.wait((closing, disconnecting), timeout=CLOSE_SECONDS)
+        with contextlib.suppress(Exception, asyncio.CancelledError, asyncio.InvalidStateError):
+            closing.result()  # its sender may have died: that has been answered
+
+    # -- metadata ----------------------------------------------------------------------------------------------------
+
+    def partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has; None: no such topic, as far as is known."""
+        known = self._producer.client.cluster.partitions_for_topic(topic)
+        return len(known) if known else None
+
+    async def refresh(self, limit: float) -> None:
+        """Ask Kafka about all topics. Raises TransientKafkaError."""
+        try:
+            async with asyncio.timeout(limit):
+                refreshed = await self._producer.client.force_metadata_update()
+        except TimeoutError as error:
+            raise TransientKafkaError(f"no broker has answered for {limit:g} s") from error
+        if not refreshed:
+            raise TransientKafkaError("no broker can be reached")
+
+    # -- batches -----------------------------------------------------------------------------------------------------
+
+    def takes(self, partition: Partition, count: int) -> bool:
+        """Whether `count` more records of the partition can be written here."""
+        if self.dead or partition in self._spent:
+            return False
+        records = self._records.get(partition, 0) + count
+        if self._options.enable_idempotence and records > self._most_records:
+            self._spent.add(partition)
+            return False
+        self._records[partition] = records
+        return True
+
+    def goes_on(self, partition: Partition) -> bool:
+        """Whether the partition's next batch may be written here too."""
+        return not self.dead and partition not in self._spent
+
+    def encode(self, batch: Batch) -> Any:
+        """The batch in Kafka's format. 0.9 µs a record of 128 bytes with six headers, nearly all of it in aiokafka's C."""
+        builder = self._producer.create_batch()
+        append = builder.append
+        for run in batch.runs:
+            key = run.route.template.key
+            timestamp = run.arrived_ms
+            headers = run.headers()
+            for payload in run.payloads:
+                fits = append(timestamp=timestamp, key=key, value=payload, headers=headers)
+                assert fits is not None, "a batch is larger than its records were estimated"
+        builder.close()
+        return builder
+
+    async def write(self, topic: str, partition: int, builder: Any) -> int:
+        """Write what `encode` made; returns the offset of its first record, -1 where none is told. Raises KafkaError."""
+        leader = self._producer.client.cluster.leader_for_partition(TopicPartition(topic, partition))
+        if leader is None or leader == NO_LEADER:
+            self._ask_about_partitions()
+            missing = "is not known" if leader is None else "has no leader"
+            raise TransientKafkaError(f"partition {partition} of {topic} {missing}")
+        try:
+            # Nothing is awaited between the look at the metadata and the one that aiokafka takes.
+            metadata = await (await self._producer.send_batch(builder, topic, partition=partition))
+        except Exception as error:
+            if self._options.enable_idempotence:
+                self._spent.add((topic, partition))
+            if ends_producer(error):
+                self.dead = True
+            raise translate(error) from error
+        return -1 if metadata is None else int(metadata.offset)  # there is none with acks=0
+
+    def _ask_about_partitions(self) -> None:
+        now = time.monotonic()
+        if now - self._asked > ASK_AGAIN_SECONDS:
+            self._asked = now
+            self._producer.client.force_metadata_update()

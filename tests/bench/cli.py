@@ -1,0 +1,137 @@
+"""The command line of the bench: rounds of measurements, interleaved between the systems, then the report."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tests.bench import environment, limit
+from tests.bench.goals import Goal, goals
+from tests.bench.kafka_topics import KafkaTopics
+from tests.bench.peers.adapter import Adapter
+from tests.bench.peers.aedes_kafkajs import AedesKafkajs
+from tests.bench.peers.amqtt_broker import AmqttBroker
+from tests.bench.peers.base import Peer
+from tests.bench.report import report
+from tests.bench.results import Results
+from tests.bench.runner import Bench
+from tests.bench.shapes import SHAPES, Shape
+
+PEERS: dict[str, Peer] = {peer.name: peer for peer in (Adapter(), AedesKafkajs(), AmqttBroker())}
+SECONDS = 4.0
+ROUNDS = 3
+
+
+def listed(text: str) -> list[str]:
+    """Words with commas between."""
+    return [word for word in text.split(",") if word]
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    systems = [*PEERS, limit.SYSTEM]
+    parser.add_argument("--shapes", type=listed, default=list(SHAPES), help=f"of {','.join(SHAPES)}; default: all")
+    parser.add_argument("--peers", type=listed, default=systems, help=f"of {','.join(systems)}; default: all")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of a run, after warm-up; default: {SECONDS:g}")
+    parser.add_argument("--messages", type=int, help="of a run, if that is reached sooner")
+    parser.add_argument("--json", type=Path, default=Path("bench-results.json"), help="default: bench-results.json")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a goal is missed")
+    parser.add_argument("--bootstrap-servers", help="of a Kafka that runs; default: start one")
+    options = parser.parse_args(arguments)
+    for name, known in ((options.shapes, SHAPES), (options.peers, systems)):
+        unknown = set(name) - set(known)
+        if unknown:
+            parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    return options
+
+
+@contextmanager
+def kafka(bootstrap_servers: str | None) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    yield bootstrap_servers, ("java", "-cp", "/tmp/bk/libs/*"), "4.1.1"
+
+
+def open_files() -> None:
+    """Let servers and load generator have as many connections as the shapes want."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def say(text: str) -> None:
+    """Progress, apart from the report."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def order(peers: Sequence[Peer], round_number: int) -> list[Peer]:
+    """Each round begins with another system: who comes first meets a cooler machine."""
+    at = round_number % len(peers) if peers else 0
+    return [*peers[at:], *peers[:at]]
+
+
+def measure(bench: Bench, java: tuple[str, ...], shapes: Sequence[Shape], names: Sequence[str], rounds: int) -> Results:
+    """All rounds."""
+    results = Results()
+    peers = [PEERS[name] for name in PEERS if name in names]
+    for round_number in range(rounds):
+        if limit.SYSTEM in names:
+            topic = f"limit.{bench.label}-{round_number}"
+            bench.topics.create(topic)
+            results.all.append(limit.measure(java, bench.bootstrap_servers, topic, round_number))
+            bench.topics.delete(topic)
+        for shape in shapes:
+            for peer in order(peers, round_number):
+                if not shape.qos and not peer.to_kafka:
+                    continue  # nobody can say when it has them all
+                result = bench.measure(peer, shape, round_number)
+                results.all.append(result)
+                figures = {key: value for key, value in asdict(result).items() if isinstance(value, float)}
+                say(
+                    f"round {round_number + 1}/{rounds} {shape.name} {peer.name}: "
+                    + ", ".join(f"{key} {value:.4g}" for key, value in figures.items())
+                )
+    return results
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure, print, write; the exit code is 0 unless `--check` is given and a goal is missed."""
+    options = parse(arguments)
+    open_files()
+    shapes = [SHAPES[name] for name in SHAPES if name in options.shapes]
+    document: dict[str, Any] = {
+        "date": environment.now(),
+        "machine": environment.machine(),
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "messages": options.messages,
+        "shapes": [asdict(shape) for shape in shapes],
+        "versions": {
+            key: value for name in PEERS if name in options.peers for key, value in PEERS[name].versions().items()
+        },
+    }
+    with kafka(options.bootstrap_servers) as (bootstrap_servers, java, version):
+        document["versions"]["kafka"] = version
+        label = f"{time.time_ns() // 10**9:x}"
+        bench = Bench(bootstrap_servers, KafkaTopics(bootstrap_servers), options.seconds, options.messages, label)
+        results = measure(bench, java, shapes, options.peers, options.rounds)
+    reached = goals(results)
+    document["results"] = [asdict(result) for result in results.all]
+    document["goals"] = [{**asdict(goal), "met": goal.met} for goal in reached]
+    options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    titles = {name: peer.title for name, peer in PEERS.items()}
+    sys.stdout.write("\n" + report(results, shapes, titles, reached))
+    return 1 if options.check and missed(reached) else 0
+
+
+def missed(reached: Sequence[Goal]) -> bool:
+    """Whether a goal is not met; one that was not measured is not missed."""
+    return any(goal.met is False for goal in reached)

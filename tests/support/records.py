@@ -1,0 +1,80 @@
+"""Reads Kafka back with librdkafka: a client that shares no code with the adapter."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, TopicPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """As it stands in Kafka; `timestamp` in ms."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    timestamp: int
+
+
+def _consumer(bootstrap: str) -> Consumer:
+    return Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": uuid.uuid4().hex,
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "allow.auto.create.topics": False,
+            "log_level": 0,
+        }
+    )
+
+
+def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
+    """The next offset of each partition."""
+    consumer = _consumer(bootstrap)
+    try:
+        partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
+        return {
+            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
+            for number in partitions
+        }
+    finally:
+        consumer.close()
+
+
+def read_all(bootstrap: str, topic: str, count: int | None = None, timeout: float = 30.0) -> list[Record]:
+    """Everything in a topic up to its end now, partition by partition, in offset order.
+
+    With `count`, wait up to `timeout` seconds until there are so many.
+    """
+    deadline = time.monotonic() + timeout
+    while count is not None and sum(end_offsets(bootstrap, topic).values()) < count and time.monotonic() < deadline:
+        pass
+    ends = end_offsets(bootstrap, topic)
+    consumer = _consumer(bootstrap)
+    records: list[Record] = []
+    try:
+        consumer.assign([TopicPartition(topic, number, 0) for number in ends])
+        total = sum(ends.values())
+        while len(records) < total and time.monotonic() < deadline + timeout:
+            for message in consumer.consume(min(10_000, total - len(records)), timeout=1.0):
+                assert message.error() is None, message.error()
+                headers = tuple((name, value) for name, value in message.headers() or ())
+                records.append(
+                    Record(
+                        message.partition(),
+                        message.offset(),
+                        message.key(),
+                        message.value(),
+                        headers,
+                        message.timestamp()[1],
+                    )
+                )
+    finally:
+        consumer.close()
+    return sorted(records, key=lambda record: (record.partition, record.offset))
