@@ -1,12 +1,14 @@
-"""Writes batches to Kafka. The only user of aiokafka's producer, and where its sharp edges end.
+"""Writes batches to Kafka, whatever becomes of the aiokafka producer that does it.
 
-- `send_batch` with one batch a partition at a time: nothing waits inside aiokafka, nothing can overtake.
-- With idempotence, a batch that failed for good has used up its sequence numbers, and every later batch of its partition would fail:
-  the aiokafka producer is replaced. So it is when it is fenced or its sender task has died. What is sent meanwhile is parked
-  (at most one batch a partition), then goes on in order; the pipeline decides what becomes of the failed batch.
-- Its `stop()` has no time limit; ours has.
-- A metadata request that names a topic creates it on a broker with `auto.create.topics.enable`. A client that tracks no topic asks for all
-  and creates none, so no topic is ever named: partitions are looked up in the metadata before a batch is handed over.
+A `Generation` is one aiokafka producer. There is a current one; it is replaced when a partition of it is spent, when it is dead,
+or when it finds no broker any more. Nothing is lost and nothing overtakes on the way, because the caller has one batch of a
+partition here at a time, and that one has one place:
+
+    in flight    with the generation it was given to, until that one answers. A generation that has been replaced takes nothing
+                 new, but answers what it has; what it has not answered in `grace` seconds after that is reported as lost
+    parked       its partition cannot go on with the current generation, and the next one is not connected yet
+
+Other partitions go on meanwhile: a record that Kafka rejects holds up nobody else's.
 """
 
 from __future__ import annotations
@@ -14,15 +16,15 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiokafka import AIOKafkaProducer
-from aiokafka import errors as kafka_errors
 
-from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
-from adapter.kafka.failures import translate
+from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, TransientKafkaError
+from adapter.kafka.generation import MOST_RECORDS, Generation, Partition
+from adapter.kafka.health import Health
 
 if TYPE_CHECKING:
     from adapter.kafka.options import KafkaOptions
@@ -32,213 +34,254 @@ log = structlog.get_logger(__name__)
 
 Done = Callable[["Batch", KafkaError | None], None]
 
-STOP_SECONDS = 5.0  # for a producer that is replaced
-RECONNECT_SECONDS = (0.1, 2.0)  # the first and the longest pause between two tries, with jitter
-WATCH_SECONDS = 5.0
-SILENT_SECONDS = 10.0  # a batch without an answer for so long makes the adapter not ready
+ANSWER_SECONDS = 10.0  # for connecting, and for metadata: brokers answer in milliseconds, or are away
+CLOSE_SECONDS = 5.0
+RECONNECT_SECONDS = (0.1, 5.0)  # the first and the longest pause between two tries to connect, with jitter
+WATCH_SECONDS = 1.0
+PROBE_SECONDS = 10.0  # without an answer for so long, idle or not, Kafka is asked whether it is there
+PROBE_AGAIN_SECONDS = 2.0
+BOOTSTRAP_SECONDS = 30.0  # after so long without any broker, the bootstrap servers are tried: addresses change
+UNANSWERED_TIMEOUTS = (
+    4  # after so many request timeouts a batch is taken from a producer that could answer, and does not
+)
+# Each replacement costs a producer id, which brokers remember for a day, and a device may be able to cause it.
+QUICK_REPLACEMENTS = 10
+QUICK_SECONDS = 60.0
+SLOW_SECONDS = 1.0
+
+
+class _Flight:
+    """A batch without an answer. `since` in seconds on a monotonic clock."""
+
+    __slots__ = ("batch", "done", "generation", "since")
+
+    def __init__(self, batch: Batch, done: Done, generation: Generation, since: float) -> None:
+        self.batch = batch
+        self.done = done
+        self.generation = generation
+        self.since = since
 
 
 class Producer:
-    """See the module. `replacements` counts aiokafka producers that had to be given up."""
+    """See the module. `replacements` counts the generations after the first.
 
-    def __init__(self, options: KafkaOptions) -> None:
+    `grace` is in seconds, the request timeout if not given. `most_records` of a partition are written with one producer id.
+    """
+
+    def __init__(self, options: KafkaOptions, *, grace: float | None = None, most_records: int = MOST_RECORDS) -> None:
         self._options = options
-        self._client: AIOKafkaProducer | None = None
-        self._deliveries: dict[asyncio.Task[None], float] = {}  # by when they were handed over
-        self._parked: list[tuple[Batch, Done]] = []
+        self._request_timeout = options.request_timeout_ms / 1000
+        self._grace = self._request_timeout if grace is None else grace
+        self._most_records = most_records
+        self._current: Generation | None = None
+        self._retired: set[Generation] = set()
+        self._flights: dict[Partition, _Flight] = {}  # the oldest first
+        self._parked: dict[Partition, tuple[Batch, Done]] = {}
         self._replacing: asyncio.Task[None] | None = None
-        self._retiring: set[asyncio.Task[None]] = set()
-        self._watcher: asyncio.Task[None] | None = None
+        self._probing: asyncio.Task[None] | None = None
+        self._probed = float("-inf")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._replaced: deque[float] = deque(maxlen=QUICK_REPLACEMENTS)
+        self._health = Health()
         self._stopped = False
-        self._trouble: str | None = "not connected yet"
         self.replacements = 0
 
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Connect. Raises TransientKafkaError while Kafka cannot be reached or does not let us in yet."""
-        self._client = await self._connect()
-        self._trouble = None
-        self._watcher = asyncio.get_running_loop().create_task(self._watch())
+        """Connect. Raises TransientKafkaError while that cannot be done, and ConfigurationError for a bad certificate."""
+        self._current = await self._connect()
+        self._health.log_change(None)
+        self._spawn(self._watch())
 
     async def stop(self, limit: float) -> None:
-        """Close, within about `limit` seconds. Batches without an answer are reported as lost."""
+        """Close, within about `limit` seconds. Batches without an answer by then are reported as lost."""
+        if self._stopped:
+            return
         self._stopped = True
-        self._trouble = "stopped"
-        tasks = [task for task in (self._watcher, self._replacing, *self._deliveries) if task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        parked, self._parked = self._parked, []
-        for batch, done in parked:
-            done(batch, ProducerLostError("the producer was stopped"))
-        if self._client is not None:
-            await self._close(self._client, limit)
-            self._client = None
-        if self._retiring:
-            await asyncio.wait(self._retiring, timeout=limit)
+        deadline = time.monotonic() + limit
+        while self._flights and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for task in self._tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        for generation in (self._current, *self._retired):
+            if generation is not None and generation.batches:
+                generation.halt()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        parked, self._parked = self._parked, {}
+        lost = [*parked.values(), *((flight.batch, flight.done) for flight in self._flights.values())]
+        self._flights.clear()
+        for batch, done in lost:
+            done(batch, ProducerLostError("the producer was stopped before Kafka answered"))
+        generations = [generation for generation in (self._current, *self._retired) if generation is not None]
+        left = max(0.1, deadline - time.monotonic())
+        await asyncio.gather(*(generation.close(left) for generation in generations))
+        self._current = None
+        self._retired.clear()
+
+    async def _connect(self) -> Generation:
+        try:
+            generation = Generation(self._options, self._most_records)
+            await generation.start(ANSWER_SECONDS)
+        except (TransientKafkaError, ConfigurationError) as error:
+            self._health.bad(str(error))
+            raise
+        self._health.good(time.monotonic())
+        return generation
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the producer failed", exc_info=task.exception())
+
+    # -- state -------------------------------------------------------------------------------------------------------
 
     @property
     def problem(self) -> str | None:
         """Why Kafka cannot be written to, as far as is known; None when it can."""
-        if self._trouble is None and self._deliveries:
-            silent = time.monotonic() - min(self._deliveries.values())
-            if silent > SILENT_SECONDS:
-                return f"no answer for {silent:.0f} s"
-        return self._trouble
+        if self._stopped:
+            return "stopped"
+        oldest = next(iter(self._flights.values()), None)
+        return self._health.problem(time.monotonic(), oldest.since if oldest is not None else None)
 
     @property
     def ready(self) -> bool:
         """Whether Kafka can be written to."""
         return self.problem is None
 
-    async def _connect(self) -> AIOKafkaProducer:
-        client = AIOKafkaProducer(**self._options.connection(), **self._options.production())
-        limit = self._options.request_timeout_ms / 1000
-        try:
-            # Connects, and gets a producer id when idempotent, for which aiokafka would try for ever.
-            await asyncio.wait_for(client.start(), limit)
-            if not await asyncio.wait_for(client.client.force_metadata_update(), limit):
-                raise kafka_errors.KafkaConnectionError("no metadata")
-        except asyncio.CancelledError:
-            await self._close(client, STOP_SECONDS)
-            raise
-        except Exception as error:
-            await self._close(client, STOP_SECONDS)
-            raise TransientKafkaError(self._why(error)) from error
-        return client
-
-    def _why(self, error: Exception) -> str:
-        if isinstance(error, kafka_errors.ClusterAuthorizationFailedError) and self._options.enable_idempotence:
-            return (
-                "not allowed to write idempotently: grant IdempotentWrite on the cluster to the adapter's user, "
-                "or set ADAPTER_KAFKA__ENABLE_IDEMPOTENCE=false"
-            )
-        return f"{self._options.bootstrap_servers}: {translate(error)}"
-
-    @staticmethod
-    async def _close(client: AIOKafkaProducer, limit: float) -> None:
-        try:
-            await asyncio.wait_for(client.stop(), limit)
-        except Exception as error:  # noqa: BLE001 - it is given up either way
-            log.warning("producer did not stop in good order", error=repr(error))
-            await client.client.close()
-
     async def _watch(self) -> None:
-        """Notice without traffic that Kafka has gone, and that it is back."""
+        """Notice without traffic that Kafka has gone or is back, and with traffic that a producer has come to a standstill."""
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            client = self._client
-            if client is None:
+            now = time.monotonic()
+            problem = self.problem
+            self._health.log_change(problem)
+            silent = now - self._health.reached
+            probe_after = PROBE_SECONDS if problem is None else PROBE_AGAIN_SECONDS
+            if min(silent, now - self._probed) > probe_after and self._probing is None:
+                self._probed = now
+                self._probing = self._spawn(self._probe())
+            if silent > BOOTSTRAP_SECONDS:
+                self._replace("no broker that it knows can be reached")
                 continue
-            node = client.client.get_random_node()
-            reached = node is not None and await client.client.ready(node)
-            if not reached:
-                self._note("brokers cannot be reached")
-            elif self._trouble is not None and not self._deliveries and self._replacing is None:
-                self._note(None)
+            oldest = next(iter(self._flights.values()), None)
+            if (
+                oldest is not None
+                and oldest.generation is self._current
+                and now - oldest.since > UNANSWERED_TIMEOUTS * self._request_timeout
+            ):
+                self._replace("it does not answer a batch")
 
-    def _note(self, trouble: str | None) -> None:
-        """Remember how it goes, and log the changes."""
-        if (trouble is None) != (self._trouble is None):
-            if trouble is None:
-                log.info("kafka can be written to again")
-            else:
-                log.warning("kafka cannot be written to", reason=trouble)
-        self._trouble = trouble
+    async def _probe(self) -> None:
+        try:
+            await self.refresh_metadata()
+        except TransientKafkaError as error:
+            self._health.bad(str(error))
+        finally:
+            self._probing = None
 
     # -- topics ------------------------------------------------------------------------------------------------------
 
     def partitions(self, topic: str) -> int | None:
         """How many partitions a topic has, as far as is known; None: no such topic."""
-        known = self._client.client.cluster.partitions_for_topic(topic) if self._client is not None else None
-        return len(known) if known else None
+        return self._current.partitions(topic) if self._current is not None else None
 
     async def refresh_metadata(self) -> None:
-        """Ask Kafka about all topics. Raises TransientKafkaError."""
-        client = self._client
-        if client is None or not await client.client.force_metadata_update():
-            raise TransientKafkaError("metadata cannot be read")
+        """Ask Kafka about all topics; creates none. Raises TransientKafkaError."""
+        if self._current is None:
+            raise TransientKafkaError("Kafka was not reached yet")
+        await self._current.refresh(ANSWER_SECONDS)
+        self._health.good(time.monotonic())
 
     # -- batches -----------------------------------------------------------------------------------------------------
 
     def send(self, batch: Batch, done: Done) -> None:
-        """Write a batch; the caller has at most one of a partition here. `done` is called once, later."""
-        if self._client is None or self._replacing is not None:
-            self._parked.append((batch, done))
-            return
-        builder = self._client.create_batch()
-        # The second half of the hot path: about 2 µs a record with six headers, nearly all of it in aiokafka's encoder.
-        append = builder.append
-        for run in batch.runs:
-            key = run.route.template.key
-            timestamp = run.arrived_ms
-            headers = run.headers()
-            for payload in run.payloads:
-                fits = append(timestamp=timestamp, key=key, value=payload, headers=headers)
-                assert fits is not None, "a batch is larger than its records were estimated"
-        task = asyncio.get_running_loop().create_task(self._deliver(self._client, builder, batch, done))
-        self._deliveries[task] = time.monotonic()
+        """Write a batch; the caller has at most one of a partition here. `done` is called once, never before this returns.
 
-    async def _deliver(self, client: AIOKafkaProducer, builder: object, batch: Batch, done: Done) -> None:
+        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError: whether Kafka has the batch is not known.
+        """
+        partition = (batch.topic, batch.partition)
+        assert partition not in self._flights, "one batch a partition"
+        assert partition not in self._parked, "one batch a partition"
+        generation = self._current
+        if self._stopped:
+            lost = ProducerLostError("the producer has stopped")
+            asyncio.get_running_loop().call_soon(done, batch, lost)
+        elif generation is None or not generation.takes(partition, batch.count):
+            self._parked[partition] = (batch, done)
+            if generation is not None:
+                self._replace("it can write nothing more to a partition")
+        else:
+            builder = generation.encode(batch)
+            generation.batches += 1
+            flight = self._flights[partition] = _Flight(batch, done, generation, time.monotonic())
+            self._spawn(self._deliver(flight, partition, builder))
+
+    async def _deliver(self, flight: _Flight, partition: Partition, builder: Any) -> None:
+        generation = flight.generation
         error: KafkaError | None = None
         try:
-            known = client.client.cluster.partitions_for_topic(batch.topic)
-            if not known or batch.partition not in known:
-                raise kafka_errors.UnknownTopicOrPartitionError(batch.topic)  # noqa: TRY301 - as if Kafka had said so
-            future = await client.send_batch(builder, batch.topic, partition=batch.partition)
-            metadata = await future
-            if metadata is not None:  # acks=0 has none
-                batch.base_offset = metadata.offset
-        except asyncio.CancelledError:
-            error = ProducerLostError("the producer was given up before Kafka answered")
-        except Exception as failure:  # noqa: BLE001 - translated
-            error = translate(failure)
-        task = asyncio.current_task()
-        assert task is not None
-        del self._deliveries[task]
-        if error is None:
-            self._note(None)
-        else:
-            self._note(str(error) if not isinstance(error, RejectedError) else self._trouble)
-            spent = isinstance(error, RejectedError) and self._options.enable_idempotence
-            if (spent or isinstance(error, ProducerLostError)) and client is self._client:
-                self._replace(str(error))
-        done(batch, error)
+            flight.batch.base_offset = await generation.write(*partition, builder)
+            self._health.good(time.monotonic())
+        except KafkaError as failure:
+            error = failure
+        del self._flights[partition]
+        generation.batches -= 1
+        if generation in self._retired:
+            if not generation.batches:
+                self._bury(generation)
+        elif not generation.goes_on(partition):
+            self._replace(str(error))
+        flight.done(flight.batch, error)
 
-    # -- replacement ---------------------------------------------------------------------------------------------------
+    # -- replacement -------------------------------------------------------------------------------------------------
 
     def _replace(self, reason: str) -> None:
         if self._replacing is None and not self._stopped:
-            log.warning("replacing the producer", reason=reason)
-            self._replacing = asyncio.get_running_loop().create_task(self._replacement())
+            log.warning("replacing the Kafka producer", reason=reason)
+            self._replacing = self._spawn(self._replacement())
 
     async def _replacement(self) -> None:
-        """Let the old producer answer what it has, retire it, connect a new one, go on with what was parked."""
-        old = self._client
-        assert old is not None
-        if self._deliveries:
-            # Other partitions' batches end as usual. Who has not ended by then is cut off, and reported as lost.
-            _, late = await asyncio.wait(self._deliveries, timeout=self._options.request_timeout_ms / 1000)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
-        retiring = asyncio.get_running_loop().create_task(self._close(old, STOP_SECONDS))
-        self._retiring.add(retiring)
-        retiring.add_done_callback(self._retiring.discard)
+        """Connect the next generation, for as long as it takes; then it is the current one, and gets what is parked."""
+        now = time.monotonic()
+        if len(self._replaced) == QUICK_REPLACEMENTS and now - self._replaced[0] < QUICK_SECONDS:
+            await asyncio.sleep(SLOW_SECONDS)
         pause, longest = RECONNECT_SECONDS
         while True:
             try:
-                self._client = await self._connect()
+                generation = await self._connect()
                 break
-            except TransientKafkaError as error:
-                self._note(str(error))
+            except (TransientKafkaError, ConfigurationError):
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(pause * 2, longest)
+        old, self._current = self._current, generation
+        self._replaced.append(time.monotonic())
         self.replacements += 1
         self._replacing = None
-        self._note(None)
-        parked, self._parked = self._parked, []
-        for batch, done in parked:
+        if old is not None:
+            self._retire(old)
+        parked, self._parked = self._parked, {}
+        for batch, done in parked.values():
             self.send(batch, done)
+
+    def _retire(self, generation: Generation) -> None:
+        self._retired.add(generation)
+        if generation.batches:
+            # `halt` makes it answer. It may be over by then, and halting it again does no harm.
+            asyncio.get_running_loop().call_later(self._grace, generation.halt)
+        else:
+            self._bury(generation)
+
+    def _bury(self, generation: Generation) -> None:
+        self._spawn(self._close(generation))
+
+    async def _close(self, generation: Generation) -> None:
+        await generation.close(CLOSE_SECONDS)
+        self._retired.discard(generation)

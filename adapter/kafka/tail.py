@@ -124,9 +124,7 @@ class _Reader:
             return []
         batches = await self._consumer.getmany(timeout_ms=int(LOOK_FOR_TOPICS_SECONDS * 1000))
         records = [
-            TailRecord(
-                raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, tuple(raw.headers), raw.value
-            )
+            TailRecord(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, tuple(raw.headers), raw.value)
             for batch in batches.values()
             for raw in batch
         ]
