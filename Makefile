@@ -8,7 +8,7 @@ PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-c
 
 .PHONY: help
 help: ## List the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -37,3 +37,60 @@ KAFKA_PORT ?= 9092
 .PHONY: kafka
 kafka: install ## Run a real single-node Kafka in the foreground (Java 17 and Maven)
 	@$(VENV)/bin/python -m tests.support.kafka_broker --port $(KAFKA_PORT)
+
+# -- tests -------------------------------------------------------------------------------------------------------------
+
+CLIENTS := tests/e2e/clients
+
+$(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is not on the PATH; the tests drive MQTT.js, a client of Node.js (20 or later)"; exit 1; }
+	cd $(CLIENTS) && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: install-tools
+install-tools: install-dev $(CLIENTS)/node_modules/.installed ## … and the programs around them: Kafka, MQTT clients
+	@$(VENV)/bin/python -m tests.support.kafka_dist >/dev/null
+	@if ! command -v mosquitto_pub >/dev/null; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "mosquitto_pub is not on the PATH; the tests publish with it: install mosquitto-clients"; exit 1; \
+		fi; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends mosquitto-clients >/dev/null; \
+	fi
+
+.PHONY: lint
+lint: install-dev ## Style, formatting, types; nothing is changed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+.PHONY: format
+format: install-dev ## Format the code, and mend what can be mended by itself
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+# The lock files that pyproject.toml resolves to, in the folder $(1). What is locked there already stays as long as it fits.
+# Each file is held to the one before it, so that production, trying out and tests have the same versions.
+RESOLVE := $(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -p 3.11 pyproject.toml
+define resolve
+	@$(RESOLVE) $(2) -o $(1)/runtime.txt
+	@$(RESOLVE) $(2) --extra embedded -c $(1)/runtime.txt -o $(1)/embedded.txt
+	@$(RESOLVE) $(2) --extra embedded --extra dev -c $(1)/embedded.txt -o $(1)/dev.txt
+endef
+
+.PHONY: lock
+lock: install-dev ## Take the newest versions that pyproject.toml allows into requirements/
+	$(call resolve,requirements,--upgrade)
+
+.PHONY: check-lock
+check-lock: install-dev ## Whether requirements/ is what pyproject.toml asks for
+	@rm -rf .cache/lock && mkdir -p .cache && cp -r requirements .cache/lock
+	$(call resolve,.cache/lock)
+	@diff -r requirements .cache/lock || { echo "requirements/ does not fit pyproject.toml: run make lock"; exit 1; }
+
+.PHONY: test
+test: install-tools lint check-lock ## Everything that must pass: style, types, locks, unit and end-to-end tests
+	$(VENV)/bin/python -m pytest --cov=adapter --cov-report=term
+
+.PHONY: vectors
+vectors: install-tools ## Ask Kafka's Java client again for the partitions in tests/unit/kafka/vectors
+	$(VENV)/bin/python -m tests.support.partition_vectors
