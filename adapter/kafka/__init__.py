@@ -1,7 +1,7 @@
-"""Kafka: the producer, the topics, `tail` and the embedded broker. The only package that imports aiokafka or confluent_kafka.
+"""Kafka: the producer, the topics, `tail`, the embedded broker. The only one to import aiokafka or confluent_kafka.
 
 aiokafka writes keys and values of records at DEBUG. Whatever level the rest of the process logs at, its loggers (all
-below this one) stay at WARNING: `importing this package` is the one place that no entry point can forget.
+below this one) stay at WARNING: nobody who uses this package can forget to see to it.
 """
 
 import logging

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from adapter.errors import ConfigurationError
+from adapter.errors import ConfigurationError, TransientKafkaError
 
 if TYPE_CHECKING:
     from confluent_kafka import Producer
 
-PARTITIONS = 4  # librdkafka's default for topics that are made by asking for them
 ANSWER_SECONDS = 10.0
 
 
 class EmbeddedKafka:
-    """One broker on a port of its own choice on the loopback interface, gone with the process."""
+    """One broker on a port of its own choice on the loopback interface, gone with the process.
+
+    Its topics have four partitions. It keeps the newest 5 MiB of each, as librdkafka has it.
+    """
 
     def __init__(self) -> None:
         self._cluster: Producer | None = None
@@ -35,10 +37,18 @@ class EmbeddedKafka:
         return f"{broker.host}:{broker.port}"
 
     async def create_topic(self, name: str) -> None:
-        """Make a topic; the mock cluster does when it is asked about one."""
-        assert self._cluster is not None, "start() comes first"
-        await asyncio.to_thread(self._cluster.list_topics, name, ANSWER_SECONDS)
+        """Make a topic; the mock cluster does when it is asked about one. Raises TransientKafkaError."""
+        from confluent_kafka import KafkaException  # noqa: PLC0415 - as above
+
+        if self._cluster is None:
+            raise TransientKafkaError("the embedded Kafka is not running")
+        try:
+            await asyncio.to_thread(self._cluster.list_topics, name, ANSWER_SECONDS)
+        except KafkaException as error:
+            raise TransientKafkaError(f"the embedded Kafka made no topic: {error}") from error
 
     async def stop(self) -> None:
         """End it, and forget everything."""
-        self._cluster = None
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            await asyncio.to_thread(cluster.close)

@@ -45,8 +45,8 @@ def translate(error: Exception) -> KafkaError:
 def ends_producer(error: Exception) -> bool:
     """Whether the producer that raised it can write nothing more.
 
-    aiokafka's own class stands for "Unexpected error during batch delivery": its sender task has died. So it has, or soon
-    will, after an error that is neither Kafka's nor the network's.
+    aiokafka's own class stands for "Unexpected error during batch delivery": its sender task has died. So it
+    has, or soon will, after an error that is neither Kafka's nor the network's.
     """
     return (
         isinstance(error, _ENDS_PRODUCER)

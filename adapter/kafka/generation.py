@@ -1,13 +1,14 @@
-"""One aiokafka producer, from its connection to its end. The only user of `AIOKafkaProducer`; hides what is sharp about it.
+"""One aiokafka producer, from its connection to its end. The only user of `AIOKafkaProducer`; hides what is sharp.
 
-- With idempotence, a batch that failed in whatever way has used up its sequence numbers: later batches of the partition are
-  refused as out of order. The sequence must not be turned back either, for an earlier try of the batch may have landed: the
-  next one would pass for its repetition, and be acknowledged without being written. So the partition is `spent` here, and
-  needs another producer, with another producer id.
-- Its sequence numbers become negative after 2³¹ records of a partition, and brokers refuse those. The partition is spent before.
-- A metadata request that names a topic creates it where `auto.create.topics.enable` is on, the default. A client that tracks no
-  topic asks for all of them and creates none. So none is ever named: what is not in the metadata is not handed over.
-- While a partition has no leader it asks for metadata without a pause. Batches for such a partition are not handed over.
+- With idempotence, a batch that failed in whatever way has used up its sequence numbers: later batches of the
+  partition are refused as out of order. The sequence must not be turned back either, for an earlier try of the batch
+  may have landed: the next one would pass for its repetition, and be acknowledged without being written. So the
+  partition is `spent` here, and needs another producer, with another producer id.
+- Its sequence numbers become negative after 2³¹ records of a partition; brokers refuse those. It is spent before that.
+- A metadata request that names a topic creates it where `auto.create.topics.enable` is on, the default. A client that
+  tracks no topic asks for all of them and creates none. So none is ever named: what is not in the metadata is not
+  handed over.
+- While a partition has no leader it asks for metadata without a pause. Batches for such a one are not handed over.
 - Neither `start()` nor `stop()` has a time limit, and an idempotent batch is retried for ever.
 - It never looks at the bootstrap servers again.
 """
@@ -39,7 +40,7 @@ CLOSE_SECONDS = 1.0  # for what is left of a producer whose connections have bee
 
 
 class Generation:
-    """See the module. Times in seconds. `batches` counts those without an answer; `dead` is set when no partition can go on."""
+    """See the module. `batches` counts those without an answer; `dead` is set when no partition can go on."""
 
     def __init__(self, options: KafkaOptions, most_records: int = MOST_RECORDS) -> None:
         self._options = options
@@ -54,12 +55,12 @@ class Generation:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self, limit: float) -> None:
-        """Connect, get a producer id, learn all topics. Raises TransientKafkaError, and has cleaned up then."""
+        """Connect, get a producer id, learn all topics, in `limit` seconds. Raises TransientKafkaError, closed then."""
         try:
             async with asyncio.timeout(limit):
                 await self._producer.start()
                 if not await self._producer.client.force_metadata_update():
-                    raise kafka_errors.KafkaConnectionError("no broker answers about topics")  # noqa: TRY301 - as aiokafka
+                    raise kafka_errors.KafkaConnectionError("no broker answers")  # noqa: TRY301 - as aiokafka would
         except BaseException as error:
             await self.close(CLOSE_SECONDS)
             if isinstance(error, Exception):
@@ -77,10 +78,10 @@ class Generation:
         return f"{self._options.bootstrap_servers}: {translate(error)}"
 
     def halt(self) -> None:
-        """Send nothing more, and fail what has no answer yet with ProducerClosed. What is on the wire may still land."""
+        """Send nothing more, and fail what has no answer with ProducerClosed. What is on the wire may still land."""
         self.dead = True
-        # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. These two private
-        # attributes are the only ones used in this package, and this is the only use of them.
+        # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. This is
+        # the only use of private attributes of its producer.
         sender = self._producer._sender  # noqa: SLF001 - see above
         accumulator = self._producer._message_accumulator  # noqa: SLF001 - see above
         if sender.sender_task is not None:
@@ -88,18 +89,21 @@ class Generation:
         accumulator.fail_all(kafka_errors.ProducerClosed())
 
     async def close(self, limit: float) -> None:
-        """End it: in good order within `limit` seconds, else by closing its connections. Never raises."""
-        closing = asyncio.get_running_loop().create_task(self._producer.stop())
-        await asyncio.wait((closing,), timeout=limit)
+        """End it: in good order within `limit` seconds, else by closing its connections. Called once; never raises."""
+        loop = asyncio.get_running_loop()
+        closing = loop.create_task(self._producer.stop())
+        tasks = [closing]
+        await asyncio.wait(tasks, timeout=limit)
         if not closing.done():
             self.halt()
-            disconnecting = asyncio.get_running_loop().create_task(self._producer.client.close())
-            await asyncio.wait((closing, disconnecting), timeout=CLOSE_SECONDS)
-            disconnecting.cancel()
-            closing.cancel()
-            await asyncio.wait((closing, disconnecting), timeout=CLOSE_SECONDS)
-        with contextlib.suppress(Exception, asyncio.CancelledError, asyncio.InvalidStateError):
-            closing.result()  # its sender may have died: that has been answered
+            tasks.append(loop.create_task(self._producer.client.close()))
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        for task in tasks:
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                task.result()  # its sender may have died: that has been answered
 
     # -- metadata ----------------------------------------------------------------------------------------------------
 
@@ -109,7 +113,7 @@ class Generation:
         return len(known) if known else None
 
     async def refresh(self, limit: float) -> None:
-        """Ask Kafka about all topics. Raises TransientKafkaError."""
+        """Ask Kafka about all topics, for `limit` seconds at most. Raises TransientKafkaError."""
         try:
             async with asyncio.timeout(limit):
                 refreshed = await self._producer.client.force_metadata_update()
@@ -121,22 +125,22 @@ class Generation:
     # -- batches -----------------------------------------------------------------------------------------------------
 
     def takes(self, partition: Partition, count: int) -> bool:
-        """Whether `count` more records of the partition can be written here."""
-        if self.dead or partition in self._spent:
+        """Take `count` more records of the partition into account, or say that they cannot be written here."""
+        if not self.goes_on(partition):
             return False
-        records = self._records.get(partition, 0) + count
-        if self._options.enable_idempotence and records > self._most_records:
+        records = self._records.get(partition, 0)
+        if records and records + count > self._most_records:
             self._spent.add(partition)
             return False
-        self._records[partition] = records
+        self._records[partition] = records + count
         return True
 
     def goes_on(self, partition: Partition) -> bool:
-        """Whether the partition's next batch may be written here too."""
+        """Whether the partition can be written to here."""
         return not self.dead and partition not in self._spent
 
     def encode(self, batch: Batch) -> Any:
-        """The batch in Kafka's format. 0.9 µs a record of 128 bytes with six headers, nearly all of it in aiokafka's C."""
+        """Bring a batch into Kafka's format: 0.9 µs a record of 128 bytes with six headers, nearly all of it in C."""
         builder = self._producer.create_batch()
         append = builder.append
         for run in batch.runs:
@@ -146,18 +150,17 @@ class Generation:
             for payload in run.payloads:
                 fits = append(timestamp=timestamp, key=key, value=payload, headers=headers)
                 assert fits is not None, "a batch is larger than its records were estimated"
-        builder.close()
         return builder
 
     async def write(self, topic: str, partition: int, builder: Any) -> int:
-        """Write what `encode` made; returns the offset of its first record, -1 where none is told. Raises KafkaError."""
+        """Write what `encode` made; returns the offset of its first record, -1 if none is told. Raises KafkaError."""
         leader = self._producer.client.cluster.leader_for_partition(TopicPartition(topic, partition))
         if leader is None or leader == NO_LEADER:
             self._ask_about_partitions()
             missing = "is not known" if leader is None else "has no leader"
             raise TransientKafkaError(f"partition {partition} of {topic} {missing}")
         try:
-            # Nothing is awaited between the look at the metadata and the one that aiokafka takes.
+            # Nothing is awaited between this look at the metadata and the one that aiokafka takes.
             metadata = await (await self._producer.send_batch(builder, topic, partition=partition))
         except Exception as error:
             if self._options.enable_idempotence:

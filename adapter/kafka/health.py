@@ -15,7 +15,7 @@ class Health:
     def __init__(self) -> None:
         self.reached = float("-inf")
         self._trouble: str | None = "not reached yet"
-        self._said: str | None = self._trouble
+        self._said: str | None = None
 
     def good(self, now: float) -> None:
         """Kafka took a batch, or told about its topics."""

@@ -12,7 +12,7 @@ from adapter.errors import ConfigurationError
 if TYPE_CHECKING:
     import ssl
 
-# `BatchBuilder` refuses a record over its limit. Delivery cuts batches by sizes that are estimated too high, so this is never met.
+# `BatchBuilder` refuses records over its limit. Delivery cuts batches by estimates that are too high, so none is.
 BATCH_SIZE_SLACK = 2
 
 

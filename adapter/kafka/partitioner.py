@@ -1,7 +1,7 @@
 """Which partition a key belongs to: the rule of Kafka's Java client, so that all producers agree.
 
-`BuiltInPartitioner.partitionForKey` of org.apache.kafka:kafka-clients is `toPositive(murmur2(key)) % partitions`; the vectors in
-tests/unit/kafka/vectors were made with that class.
+`BuiltInPartitioner.partitionForKey` of org.apache.kafka:kafka-clients is `toPositive(murmur2(key)) % partitions`; the
+vectors in tests/unit/kafka/vectors were made with that class.
 """
 
 from __future__ import annotations

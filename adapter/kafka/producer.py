@@ -1,11 +1,11 @@
 """Writes batches to Kafka, whatever becomes of the aiokafka producer that does it.
 
-A `Generation` is one aiokafka producer. There is a current one; it is replaced when a partition of it is spent, when it is dead,
-or when it finds no broker any more. Nothing is lost and nothing overtakes on the way, because the caller has one batch of a
-partition here at a time, and that one has one place:
+A `Generation` is one aiokafka producer. There is a current one; it is replaced when a partition of it is spent, when it
+is dead, or when it finds no broker any more. Nothing is lost and nothing overtakes on the way, because the caller has
+one batch of a partition here at a time, and that one has one place:
 
-    in flight    with the generation it was given to, until that one answers. A generation that has been replaced takes nothing
-                 new, but answers what it has; what it has not answered in `grace` seconds after that is reported as lost
+    in flight    with the generation it was given to, until that one answers. A generation that has been replaced gets
+                 nothing new, and answers what it has; after `grace` seconds it is halted, and the rest reported as lost
     parked       its partition cannot go on with the current generation, and the next one is not connected yet
 
 Other partitions go on meanwhile: a record that Kafka rejects holds up nobody else's.
@@ -38,12 +38,10 @@ ANSWER_SECONDS = 10.0  # for connecting, and for metadata: brokers answer in mil
 CLOSE_SECONDS = 5.0
 RECONNECT_SECONDS = (0.1, 5.0)  # the first and the longest pause between two tries to connect, with jitter
 WATCH_SECONDS = 1.0
-PROBE_SECONDS = 10.0  # without an answer for so long, idle or not, Kafka is asked whether it is there
+PROBE_SECONDS = 10.0  # without a good answer for so long, idle or not, Kafka is asked whether it is there
 PROBE_AGAIN_SECONDS = 2.0
 BOOTSTRAP_SECONDS = 30.0  # after so long without any broker, the bootstrap servers are tried: addresses change
-UNANSWERED_TIMEOUTS = (
-    4  # after so many request timeouts a batch is taken from a producer that could answer, and does not
-)
+UNANSWERED_TIMEOUTS = 4  # after so many request timeouts a batch is taken from a producer that ought to answer
 # Each replacement costs a producer id, which brokers remember for a day, and a device may be able to cause it.
 QUICK_REPLACEMENTS = 10
 QUICK_SECONDS = 60.0
@@ -65,7 +63,7 @@ class _Flight:
 class Producer:
     """See the module. `replacements` counts the generations after the first.
 
-    `grace` is in seconds, the request timeout if not given. `most_records` of a partition are written with one producer id.
+    `grace` is in seconds, the request timeout if not given; `most_records` are what one writes to a partition.
     """
 
     def __init__(self, options: KafkaOptions, *, grace: float | None = None, most_records: int = MOST_RECORDS) -> None:
@@ -77,10 +75,12 @@ class Producer:
         self._retired: set[Generation] = set()
         self._flights: dict[Partition, _Flight] = {}  # the oldest first
         self._parked: dict[Partition, tuple[Batch, Done]] = {}
-        self._replacing: asyncio.Task[None] | None = None
+        self._deliveries: set[asyncio.Task[None]] = set()
+        self._closings: set[asyncio.Task[None]] = set()
+        self._watching: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
+        self._replacing: asyncio.Task[None] | None = None
         self._probed = float("-inf")
-        self._tasks: set[asyncio.Task[None]] = set()
         self._replaced: deque[float] = deque(maxlen=QUICK_REPLACEMENTS)
         self._health = Health()
         self._stopped = False
@@ -89,36 +89,33 @@ class Producer:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Connect. Raises TransientKafkaError while that cannot be done, and ConfigurationError for a bad certificate."""
+        """Connect. Raises TransientKafkaError while that cannot be done, ConfigurationError for a bad certificate."""
         self._current = await self._connect()
-        self._health.log_change(None)
-        self._spawn(self._watch())
+        self._watching = self._spawn(self._watch())
 
     async def stop(self, limit: float) -> None:
         """Close, within about `limit` seconds. Batches without an answer by then are reported as lost."""
-        if self._stopped:
-            return
         self._stopped = True
         deadline = time.monotonic() + limit
-        while self._flights and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-        for generation in (self._current, *self._retired):
-            if generation is not None and generation.batches:
-                generation.halt()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._deliveries:
+            await asyncio.wait(self._deliveries, timeout=limit)
+        background = [task for task in (self._watching, self._probing, self._replacing) if task is not None]
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         parked, self._parked = self._parked, {}
-        lost = [*parked.values(), *((flight.batch, flight.done) for flight in self._flights.values())]
-        self._flights.clear()
-        for batch, done in lost:
-            done(batch, ProducerLostError("the producer was stopped before Kafka answered"))
-        generations = [generation for generation in (self._current, *self._retired) if generation is not None]
-        left = max(0.1, deadline - time.monotonic())
-        await asyncio.gather(*(generation.close(left) for generation in generations))
-        self._current = None
-        self._retired.clear()
+        for batch, done in parked.values():
+            done(batch, ProducerLostError("the producer was stopped before the batch was sent"))
+        current, self._current = self._current, None
+        for generation in (current, *self._retired):
+            if generation is not None:
+                if generation.batches:
+                    generation.halt()
+                self._bury(generation)
+        if self._deliveries:
+            await asyncio.wait(self._deliveries)  # halted generations answer at once
+        if self._closings:
+            await asyncio.wait(self._closings, timeout=max(CLOSE_SECONDS, deadline - time.monotonic()))
 
     async def _connect(self) -> Generation:
         try:
@@ -130,16 +127,16 @@ class Producer:
         self._health.good(time.monotonic())
         return generation
 
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    @staticmethod
+    def _spawn(
+        coroutine: Coroutine[Any, Any, None], among: set[asyncio.Task[None]] | None = None
+    ) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        if among is not None:
+            among.add(task)
+            task.add_done_callback(among.discard)
+        task.add_done_callback(_log_fault)
         return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            log.error("a task of the producer failed", exc_info=task.exception())
 
     # -- state -------------------------------------------------------------------------------------------------------
 
@@ -148,8 +145,7 @@ class Producer:
         """Why Kafka cannot be written to, as far as is known; None when it can."""
         if self._stopped:
             return "stopped"
-        oldest = next(iter(self._flights.values()), None)
-        return self._health.problem(time.monotonic(), oldest.since if oldest is not None else None)
+        return self._health.problem(time.monotonic(), next((flight.since for flight in self._flights.values()), None))
 
     @property
     def ready(self) -> bool:
@@ -157,27 +153,26 @@ class Producer:
         return self.problem is None
 
     async def _watch(self) -> None:
-        """Notice without traffic that Kafka has gone or is back, and with traffic that a producer has come to a standstill."""
+        """Notice without traffic that Kafka has gone or is back, and with traffic that nothing moves."""
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            now = time.monotonic()
             problem = self.problem
             self._health.log_change(problem)
+            now = time.monotonic()
             silent = now - self._health.reached
-            probe_after = PROBE_SECONDS if problem is None else PROBE_AGAIN_SECONDS
-            if min(silent, now - self._probed) > probe_after and self._probing is None:
+            pause = PROBE_SECONDS if problem is None else PROBE_AGAIN_SECONDS
+            if self._probing is None and min(silent, now - self._probed) > pause:
                 self._probed = now
                 self._probing = self._spawn(self._probe())
+            oldest = next(iter(self._flights.values()), None)
             if silent > BOOTSTRAP_SECONDS:
                 self._replace("no broker that it knows can be reached")
-                continue
-            oldest = next(iter(self._flights.values()), None)
-            if (
+            elif (
                 oldest is not None
                 and oldest.generation is self._current
                 and now - oldest.since > UNANSWERED_TIMEOUTS * self._request_timeout
             ):
-                self._replace("it does not answer a batch")
+                self._replace("a batch has had no answer for too long")
+            await asyncio.sleep(WATCH_SECONDS)
 
     async def _probe(self) -> None:
         try:
@@ -196,33 +191,33 @@ class Producer:
     async def refresh_metadata(self) -> None:
         """Ask Kafka about all topics; creates none. Raises TransientKafkaError."""
         if self._current is None:
-            raise TransientKafkaError("Kafka was not reached yet")
+            raise TransientKafkaError("not connected")
         await self._current.refresh(ANSWER_SECONDS)
         self._health.good(time.monotonic())
 
     # -- batches -----------------------------------------------------------------------------------------------------
 
     def send(self, batch: Batch, done: Done) -> None:
-        """Write a batch; the caller has at most one of a partition here. `done` is called once, never before this returns.
+        """Write a batch; the caller has at most one of a partition here. `done` is called once, later.
 
-        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError: whether Kafka has the batch is not known.
+        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError: whether Kafka has it is not known.
         """
         partition = (batch.topic, batch.partition)
         assert partition not in self._flights, "one batch a partition"
         assert partition not in self._parked, "one batch a partition"
-        generation = self._current
         if self._stopped:
-            lost = ProducerLostError("the producer has stopped")
-            asyncio.get_running_loop().call_soon(done, batch, lost)
-        elif generation is None or not generation.takes(partition, batch.count):
+            asyncio.get_running_loop().call_soon(done, batch, ProducerLostError("the producer has stopped"))
+            return
+        generation = self._current
+        assert generation is not None, "start() comes first"
+        if not generation.takes(partition, batch.count):
             self._parked[partition] = (batch, done)
-            if generation is not None:
-                self._replace("it can write nothing more to a partition")
+            self._replace("it can write no more to a partition")
         else:
             builder = generation.encode(batch)
             generation.batches += 1
             flight = self._flights[partition] = _Flight(batch, done, generation, time.monotonic())
-            self._spawn(self._deliver(flight, partition, builder))
+            self._spawn(self._deliver(flight, partition, builder), self._deliveries)
 
     async def _deliver(self, flight: _Flight, partition: Partition, builder: Any) -> None:
         generation = flight.generation
@@ -250,8 +245,7 @@ class Producer:
 
     async def _replacement(self) -> None:
         """Connect the next generation, for as long as it takes; then it is the current one, and gets what is parked."""
-        now = time.monotonic()
-        if len(self._replaced) == QUICK_REPLACEMENTS and now - self._replaced[0] < QUICK_SECONDS:
+        if len(self._replaced) == QUICK_REPLACEMENTS and time.monotonic() - self._replaced[0] < QUICK_SECONDS:
             await asyncio.sleep(SLOW_SECONDS)
         pause, longest = RECONNECT_SECONDS
         while True:
@@ -262,26 +256,28 @@ class Producer:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(pause * 2, longest)
         old, self._current = self._current, generation
+        self._replacing = None
         self._replaced.append(time.monotonic())
         self.replacements += 1
-        self._replacing = None
-        if old is not None:
-            self._retire(old)
+        assert old is not None, "start() comes first"
+        self._retire(old)
         parked, self._parked = self._parked, {}
         for batch, done in parked.values():
             self.send(batch, done)
 
     def _retire(self, generation: Generation) -> None:
-        self._retired.add(generation)
         if generation.batches:
-            # `halt` makes it answer. It may be over by then, and halting it again does no harm.
+            self._retired.add(generation)
+            # It may be over by then; halting it again does no harm.
             asyncio.get_running_loop().call_later(self._grace, generation.halt)
         else:
             self._bury(generation)
 
     def _bury(self, generation: Generation) -> None:
-        self._spawn(self._close(generation))
-
-    async def _close(self, generation: Generation) -> None:
-        await generation.close(CLOSE_SECONDS)
         self._retired.discard(generation)
+        self._spawn(generation.close(CLOSE_SECONDS), self._closings)
+
+
+def _log_fault(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a task of the producer failed", exc_info=task.exception())

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from adapter.errors import TransientKafkaError
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
 # A device that publishes to topics that do not exist must not make Kafka answer about all of them each time. Seconds.
 ASK_AGAIN = 1.0
-# A broker that has just started, or a topic that has just been made, may not be in the first answer.
+# A broker that has just started, or a topic that has just been made, may not be in the first answer. Nor is a topic
+# gone because one answer lacks it.
 LOOKS = 2
 
 
@@ -28,7 +31,8 @@ class Metadata(Protocol):
 class Topics:
     """Remembers the partition counts that were asked for, and tells when one changes.
 
-    `create`, given for the embedded broker only, makes a topic that is missing.
+    `on_partition_count_changed` gets topic, old and new count; the new one is 0 when the topic is gone. `create`, given
+    for the embedded broker only, makes a topic that is missing. `refresh_interval` is in seconds.
     """
 
     def __init__(
@@ -43,17 +47,19 @@ class Topics:
         self._changed = on_partition_count_changed
         self._create = create
         self._counts: dict[str, int] = {}
-        self._refreshing: asyncio.Task[None] | None = None
-        self._refreshed = float("-inf")
-        self._periodic: asyncio.Task[None] | None = None
+        self._missed: dict[str, int] = {}  # known topics: how many answers in a row lacked them
+        self._asked = float("-inf")
+        self._asking = asyncio.Lock()
+        self._next: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin to look at Kafka's topics every now and then."""
-        self._periodic = asyncio.get_running_loop().create_task(self._refresh_periodically())
+        self._keep(asyncio.get_running_loop().create_task(self._refresh_periodically()))
 
     async def stop(self) -> None:
         """End it."""
-        tasks = [task for task in (self._periodic, self._refreshing) if task is not None]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -68,41 +74,64 @@ class Topics:
         return count
 
     async def find(self, topic: str) -> int | None:
-        """The same, from Kafka itself if need be. Raises TransientKafkaError when it cannot be asked."""
+        """Do the same, and ask Kafka itself if need be. Raises TransientKafkaError when it cannot be asked."""
         count = self.partition_count(topic)
         if count is None and self._create is not None:
             await self._create(topic)
         for _ in range(LOOKS):
             if count is None:
-                await self._refresh()
+                await self.refresh()
                 count = self.partition_count(topic)
         return count
 
-    async def _refresh(self) -> None:
-        """Ask once for all who want to know at the moment."""
-        if self._refreshing is None:
-            self._refreshing = asyncio.get_running_loop().create_task(self._ask())
-        await asyncio.shield(self._refreshing)
+    async def refresh(self) -> None:
+        """Ask Kafka, now or when it may be asked again: one question for all who wait. Raises TransientKafkaError.
+
+        The question is put after the call, so what existed before the call is found.
+        """
+        if self._next is None:
+            self._next = self._keep(asyncio.get_running_loop().create_task(self._ask()))
+        await asyncio.shield(self._next)
+
+    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited has got it; they may all have been cancelled
 
     async def _ask(self) -> None:
-        try:
-            await asyncio.sleep(max(0.0, self._refreshed + ASK_AGAIN - time.monotonic()))
-            await self._metadata.refresh_metadata()
-            self._refreshed = time.monotonic()
-            for topic, old in list(self._counts.items()):
-                new = self._metadata.partitions(topic)
-                if new is None:
-                    del self._counts[topic]
-                elif new != old:
-                    self._counts[topic] = new
-                    self._changed(topic, old, new)
-        finally:
-            self._refreshing = None
+        async with self._asking:
+            await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - time.monotonic()))
+            self._next = None  # who comes from now on waits for the next answer
+            try:
+                await self._metadata.refresh_metadata()
+            finally:
+                self._asked = time.monotonic()
+            self._compare()
+
+    def _compare(self) -> None:
+        for topic, old in list(self._counts.items()):
+            new = self._metadata.partitions(topic)
+            if new is None:
+                self._missed[topic] = self._missed.get(topic, 0) + 1
+                if self._missed[topic] < LOOKS:
+                    continue
+            self._missed.pop(topic, None)
+            if new is None:
+                del self._counts[topic]
+            else:
+                self._counts[topic] = new
+            if new != old:
+                self._changed(topic, old, new or 0)
 
     async def _refresh_periodically(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
             try:
-                await self._refresh()
+                await self.refresh()
             except TransientKafkaError:
                 continue  # the producer knows, and says so
