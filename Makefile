@@ -85,7 +85,8 @@ lock: install-dev ## Take the newest versions that pyproject.toml allows into re
 check-lock: install-dev ## Whether requirements/ is what pyproject.toml asks for
 	@rm -rf .cache/lock && mkdir -p .cache && cp -r requirements .cache/lock
 	$(call resolve,.cache/lock)
-	@diff -r requirements .cache/lock || { echo "requirements/ does not fit pyproject.toml: run make lock"; exit 1; }
+	@diff -r requirements .cache/lock >.cache/lock.diff || { \
+		grep '^[<>] [^ ]' .cache/lock.diff; echo "requirements/ does not fit pyproject.toml: run make lock"; exit 1; }
 
 .PHONY: test
 test: install-tools lint check-lock ## Everything that must pass: style, types, locks, unit and end-to-end tests
@@ -93,4 +94,13 @@ test: install-tools lint check-lock ## Everything that must pass: style, types, 
 
 .PHONY: vectors
 vectors: install-tools ## Ask Kafka's Java client again for the partitions in tests/unit/kafka/vectors
-	$(VENV)/bin/python -m tests.support.partition_vectors
+	$(VENV)/bin/python -m tests.unit.kafka.vectors.make
+
+BENCH_PEER := tests/bench/peers/aedes
+$(BENCH_PEER)/node_modules/.package-lock.json: $(BENCH_PEER)/package-lock.json
+	@cd $(BENCH_PEER) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+.PHONY: bench
+bench: install-dev $(BENCH_PEER)/node_modules/.package-lock.json ## Measure beside others on one real Kafka (Java 17, Maven, Node 20); options in BENCH
+	@$(VENV)/bin/python -m tests.bench $(BENCH)
