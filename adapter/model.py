@@ -71,6 +71,7 @@ class Identity:
     tenant: str | None = None
     device_id: str | None = None
     gateway: bool = False
+    plugin_session: object = field(default=None, repr=False, compare=False)  # for `adapter.identity` alone
 
 
 @dataclass(frozen=True, slots=True)

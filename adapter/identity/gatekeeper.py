@@ -7,16 +7,17 @@ if there is a plugin for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
+from amqtt.session import Session
 
 from adapter.errors import ConfigurationError, ConnectRefusedError
 from adapter.identity.loading import PLUGINS, plan
 from adapter.identity.naming import identity_of
 from adapter.identity.plugin_set import PluginFailedError
-from adapter.identity.sessions import PasswordNotTextError, connected_session, connecting_session
+from adapter.identity.sessions import PasswordNotTextError, session_of
 from adapter.identity.threads import PluginThreads
 from adapter.model import Identity
 from adapter.reasons import ReasonCode
@@ -105,18 +106,33 @@ class Gatekeeper:
 
     async def authenticate(self, connect: Connect, peer: str) -> Identity:
         """Decide on a CONNECT from the address `peer`. Raises ConnectRefusedError."""
-        given = connect.username is not None or connect.password is not None
-        if not self._authenticates or not (given or self._config.required):
-            return self._unverified(connect)
-        threads = self._threads
-        assert threads is not None  # noqa: S101 - set together with `_authenticates`
+        if self._threads is None:
+            return Identity(connect.client_id, connect.username)
         try:
-            # The session is made in the thread: thousands that connect at once must not hold up this loop.
-            verdict = await threads.ask(lambda plugins: plugins.authenticate(connecting_session(connect, peer)))
+            session = session_of(connect, peer)
         except PasswordNotTextError as error:
             raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, str(error)) from error
+        given = connect.username is not None or connect.password is not None
+        verified = False
+        if self._authenticates and (given or self._config.required):
+            verified = await self._verify(self._threads, session, given=given)
+        if verified:
+            identity = identity_of(connect.client_id, connect.username, self._config.gateways)
+        else:
+            if self._checks_topics:  # by the user name: a mere claim must not open them
+                session.username = None
+                session.is_anonymous = True
+            identity = Identity(connect.client_id, session.username)
+        # Plugins find in a later question what they have left in the session, and the password, which may be a token
+        # that lists topics. It is 7 KiB a connection, so only where it is needed.
+        return replace(identity, plugin_session=session) if self._checks_topics else identity
+
+    async def _verify(self, threads: PluginThreads, session: Session, *, given: bool) -> bool:
+        """Whether the plugins that let it in have checked whose credentials these are. Raises ConnectRefusedError."""
+        try:
+            verdict = await threads.ask(lambda plugins: plugins.authenticate(session))
         except PluginFailedError as error:
-            self._log.warning("authentication plugin failed", client_id=connect.client_id, error=str(error))
+            self._log.warning("authentication plugin failed", client_id=session.client_id, error=str(error))
             raise ConnectRefusedError(
                 ReasonCode.SERVER_UNAVAILABLE, "the server cannot check credentials now"
             ) from error
@@ -124,21 +140,17 @@ class Gatekeeper:
             if not given:
                 raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "the server requires a user name and a password")
             raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the user name or the password is wrong")
-        if not verdict.verified:
-            return self._unverified(connect)
-        return identity_of(connect.client_id, connect.username, self._config.gateways)
-
-    def _unverified(self, connect: Connect) -> Identity:
-        """Name no device; and where plugins decide on topics by the user name, do not let a mere claim open them."""
-        return Identity(connect.client_id, None if self._checks_topics else connect.username)
+        return verdict.verified
 
     async def may_publish(self, identity: Identity, topic: str) -> bool:
-        """Ask the plugins about a topic; a plugin that fails does not allow it."""
+        """Ask the plugins about a topic of somebody whom `authenticate` let in; one that fails does not allow it."""
         threads = self._threads
         if threads is None or not self._checks_topics:
             return True
+        session = identity.plugin_session
+        assert isinstance(session, Session)  # noqa: S101 - `authenticate` puts it there
         try:
-            return await threads.ask(lambda plugins: plugins.may_publish(connected_session(identity), topic))
+            return await threads.ask(lambda plugins: plugins.may_publish(session, topic))
         except PluginFailedError as error:
             self._log.warning("authorisation plugin failed", client_id=identity.client_id, error=str(error))
             return False

@@ -81,8 +81,9 @@ class PluginSet:
         asked one after another, so that a thread with a plugin that blocks does so before it takes up other work,
         and the first no ends it.
         """
-        allowed = verified = False
+        allowed = verified = anonymous = False
         for plugin in self._auth:
+            session.is_anonymous = False
             try:
                 answer = await plugin.authenticate(session=session)
             except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -92,8 +93,11 @@ class PluginSet:
             if not answer:
                 return Verdict(allowed=False)
             allowed = True
-            # AnonymousAuthPlugin says yes without looking at the password, also when it wants a user name.
-            verified = verified or not isinstance(plugin, AnonymousAuthPlugin)
+            # A plugin that says yes without looking at the password calls the session anonymous; AnonymousAuthPlugin
+            # does not when it wants a user name, and looks no closer then.
+            verified = verified or not (session.is_anonymous or isinstance(plugin, AnonymousAuthPlugin))
+            anonymous = anonymous or session.is_anonymous
+        session.is_anonymous = anonymous
         return Verdict(allowed, verified)
 
     async def may_publish(self, session: Session, topic: str) -> bool:

@@ -12,7 +12,7 @@ from adapter.errors import AdapterError
 if TYPE_CHECKING:
     from transitions import Machine
 
-    from adapter.model import Connect, Identity
+    from adapter.model import Connect
 
 
 class PasswordNotTextError(AdapterError):
@@ -40,7 +40,7 @@ class PluginSession(Session):
         return machine
 
 
-def connecting_session(connect: Connect, peer: str) -> Session:
+def session_of(connect: Connect, peer: str) -> Session:
     """Make the session of a CONNECT from the address `peer`. Raises PasswordNotTextError."""
     session = PluginSession()
     session.client_id = connect.client_id
@@ -58,13 +58,4 @@ def connecting_session(connect: Connect, peer: str) -> Session:
         session.will_message = connect.will.payload
         session.will_qos = connect.will.qos
         session.will_retain = connect.will.retain
-    return session
-
-
-def connected_session(identity: Identity) -> Session:
-    """Make the session of a connection that was let in, for questions about its topics."""
-    session = PluginSession()
-    session.client_id = identity.client_id
-    session.username = identity.username
-    session.is_anonymous = identity.username is None
     return session

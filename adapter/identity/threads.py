@@ -12,33 +12,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
-from collections import deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from adapter.identity.plugin_set import PluginFailedError, PluginSet
+from adapter.identity.questions import Question, Questions
 
 Answer = TypeVar("Answer")
-Ask = Callable[[PluginSet], Awaitable[Any]]
 Notify = Callable[[str], None]
-
-# Far more than devices that wait for their CONNACK at once; at 19 ms a password, the last one waits for minutes anyway.
-MOST_WAITING = 10_000
-
-
-class _Question:
-    """`taken_at` is None until a thread has taken it; times are of `time.monotonic`."""
-
-    __slots__ = ("answer", "ask", "put_at", "taken_at", "withdraw")
-
-    def __init__(self, ask: Ask) -> None:
-        self.ask = ask
-        self.answer: Future[Any] = Future()
-        self.put_at = time.monotonic()
-        self.taken_at: float | None = None
-        self.withdraw: Callable[[], None] | None = None  # ends the work on it; set by the thread that took it
 
 
 class PluginThreads:
@@ -46,12 +28,11 @@ class PluginThreads:
 
     def __init__(self, configs: dict[str, dict[str, Any]], count: int, timeout: float, notify: Notify) -> None:
         """Make `count` threads. `timeout` is in seconds; `notify` gets what went wrong at the end, for people."""
-        self._questions: deque[_Question] = deque()
+        self._questions = Questions(timeout)
         self._timeout = timeout
         self._notify = notify
-        self._last_taken = 0.0
         self._stopped = False
-        self._threads = [_PluginThread(number, configs, self._next_question) for number in range(count)]
+        self._threads = [_PluginThread(number, configs, self._questions.take) for number in range(count)]
 
     async def start(self) -> None:
         """Start the threads and their plugins. Raises ConfigurationError, or TimeoutError after the timeout."""
@@ -60,57 +41,25 @@ class PluginThreads:
             await asyncio.wait_for(asyncio.wrap_future(thread.start()), self._timeout)
 
     async def ask(self, ask: Callable[[PluginSet], Awaitable[Answer]]) -> Answer:
-        """Have a thread answer. Raises PluginFailedError.
-
-        The time limit counts from when a thread has taken the question. Before, in a crowd, it may wait for longer, as
-        long as the threads go on taking questions: a fleet that reconnects at once is served, not sent away.
-        """
+        """Have a thread answer. Raises PluginFailedError, also when there is no answer in time."""
         if self._stopped:
             raise PluginFailedError("the adapter is stopping")
-        if len(self._questions) >= MOST_WAITING:
-            raise PluginFailedError(f"{MOST_WAITING} questions are waiting for the plugins")
-        question = _Question(ask)
-        self._questions.append(question)
+        question = self._questions.put(ask)
         for thread in self._threads:
             thread.wake()
         answer = asyncio.wrap_future(question.answer)
         try:
             while not answer.done():
-                since = question.taken_at or max(question.put_at, self._last_taken)
-                left = since + self._timeout - time.monotonic()
+                left = self._questions.seconds_left(question)
                 if left <= 0:
-                    raise PluginFailedError(self._too_slow(question))
+                    raise PluginFailedError(self._questions.why_too_slow(question))
                 await asyncio.wait((answer,), timeout=left)
             result: Answer = answer.result()
             return result
         finally:
             if not answer.done():
                 answer.cancel()
-                self._withdraw(question)
-
-    def _too_slow(self, question: _Question) -> str:
-        if question.taken_at is None:
-            return f"every plugin thread has been busy for {self._timeout:g} s; ADAPTER_AUTH__THREADS sets their number"
-        return f"no answer within {self._timeout:g} s"
-
-    def _withdraw(self, question: _Question) -> None:
-        if question.withdraw is not None:
-            question.withdraw()
-        else:
-            with contextlib.suppress(ValueError):  # a thread is just taking it, and will find it cancelled
-                self._questions.remove(question)
-
-    def _next_question(self) -> _Question | None:
-        """Take a question that somebody still waits for; called by the threads."""
-        while self._questions:
-            try:
-                question = self._questions.popleft()
-            except IndexError:  # another thread was faster
-                return None
-            if question.answer.set_running_or_notify_cancel():
-                question.taken_at = self._last_taken = time.monotonic()
-                return question
-        return None
+                self._questions.withdraw(question)
 
     async def stop(self, limit: float) -> None:
         """Close the plugins and end the threads, within `limit` seconds; a thread that is stuck is left behind.
@@ -120,8 +69,7 @@ class PluginThreads:
         if self._stopped:
             return
         self._stopped = True
-        while (question := self._next_question()) is not None:
-            question.answer.set_exception(PluginFailedError("the adapter is stopping"))
+        self._questions.refuse_all("the adapter is stopping")
         # Half of the time for the plugins, so that a thread whose plugins do not close is still seen to end.
         ended = {asyncio.wrap_future(thread.stop(limit / 2)) for thread in self._threads}
         done, stuck = await asyncio.wait(ended, timeout=limit)
@@ -136,7 +84,7 @@ class _PluginThread:
     """One thread with its loop. `wake`, `start` and `stop` are called from outside, all the rest runs in the thread."""
 
     def __init__(
-        self, number: int, configs: dict[str, dict[str, Any]], next_question: Callable[[], _Question | None]
+        self, number: int, configs: dict[str, dict[str, Any]], next_question: Callable[[], Question | None]
     ) -> None:
         self._configs = configs
         self._next_question = next_question
@@ -145,6 +93,7 @@ class _PluginThread:
         self._plugins: PluginSet | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._woken = False
+        self._starting = False
         self._stopping = False
         self._ended: Future[list[str]] = Future()
         self._ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
@@ -196,21 +145,29 @@ class _PluginThread:
     def _take(self) -> None:
         # Before looking: a question that is put after this line wakes the thread again.
         self._woken = False
+        if self._starting:
+            return
         question = None if self._stopping else self._next_question()
         if question is None:
             return
         task = self._loop.create_task(self._answer(question))
-        question.withdraw = lambda: self._cancel(task)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        # Behind the task's first step: if that blocks, the other threads take what is waiting.
-        self._loop.call_soon(self._take)
+        question.begun(lambda: self._cancel(task))
+        # Behind the task's first step: if that blocks, the other threads take what is waiting. Until then this thread
+        # takes nothing, also when it is woken, or it would sit on a question that it cannot get to.
+        self._starting = True
+        self._loop.call_soon(self._started)
+
+    def _started(self) -> None:
+        self._starting = False
+        self._take()
 
     def _cancel(self, task: asyncio.Task[None]) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed, and the task with it
             self._loop.call_soon_threadsafe(task.cancel)
 
-    async def _answer(self, question: _Question) -> None:
+    async def _answer(self, question: Question) -> None:
         assert self._plugins is not None  # noqa: S101 - questions are put after `start`
         try:
             result = await question.ask(self._plugins)

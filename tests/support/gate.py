@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from adapter.errors import ConnectRefusedError
 from adapter.identity.gatekeeper import Gatekeeper, IdentityConfig
+from adapter.identity.sessions import session_of
 from adapter.model import Connect, Identity
 
 if TYPE_CHECKING:
@@ -54,6 +56,12 @@ async def gatekeeper(identity_config: IdentityConfig, log: Lines | None = None) 
 def connect(username: str | None = None, password: str | bytes | None = None, client_id: str = "c1") -> Connect:
     raw = password.encode() if isinstance(password, str) else password
     return Connect(4, client_id, clean_start=True, keep_alive=60, username=username, password=raw)
+
+
+def let_in(identity: Identity) -> Identity:
+    """Return it as plugins that check topics need it: as if `authenticate` had."""
+    session = session_of(connect(identity.username, "secret", identity.client_id), "192.0.2.7")
+    return replace(identity, plugin_session=session)
 
 
 async def answer(gate: Gatekeeper, packet: Connect) -> Identity | ReasonCode:

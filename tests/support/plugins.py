@@ -153,6 +153,26 @@ class TopicSays(BaseTopicPlugin):
         answer: bool | None = True
 
 
+class Remembers(BaseAuthPlugin, BaseTopicPlugin):
+    """Decides on topics by what it noted in the session when it let the device in, and by the password."""
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        session.attributes["tests.role"] = "publisher"
+        return True
+
+    async def topic_filtering(self, *, session: Session | None = None, **_: object) -> bool | None:
+        assert session is not None
+        return session.attributes.get("tests.role") == "publisher" and bool(session.password)
+
+
+class LetsGuestsIn(BaseAuthPlugin):
+    """Looks at no password, and says so."""
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        session.is_anonymous = True
+        return True
+
+
 class TopicRaises(BaseTopicPlugin):
     """Raises when asked about a topic."""
 

@@ -1,18 +1,20 @@
 """The adapter's rules around the plugins' answers, with amqtt's own plugins wherever there is one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from amqtt.contexts import Action
+from amqtt.session import Session
 
 from adapter.errors import ConfigurationError
 from adapter.identity.gatekeeper import Gatekeeper
 from adapter.identity.passwd import password_entry
 from adapter.model import Connect, Identity, Will
 from adapter.reasons import ReasonCode
-from tests.support.gate import ANONYMOUS, FILE, Lines, answer, config, connect, gatekeeper
+from tests.support.gate import ANONYMOUS, FILE, Lines, answer, config, connect, gatekeeper, let_in
 from tests.support.plugins import HERE, Says, TopicSays
 
 Plugins = Mapping[str, Mapping[str, Any]]
@@ -170,14 +172,14 @@ async def test_every_topic_plugin_must_say_yes(said: bool | None, expected: bool
     plugins = {f"{HERE}.Says": {}, f"{HERE}.TopicSays": {"answer": said}}
     async with gatekeeper(config(plugins)) as gate:
         assert gate.checks_topics is True
-        assert await gate.may_publish(SENSOR, "telemetry") is expected
+        assert await gate.may_publish(let_in(SENSOR), "telemetry") is expected
     assert TopicSays.asked == [("c1", "sensor1@demo", "telemetry", Action.PUBLISH)]
 
 
 async def test_a_topic_plugin_that_raises_forbids_the_topic_and_is_logged() -> None:
     log = Lines()
     async with gatekeeper(config({f"{HERE}.TopicRaises": {}}, required=False), log) as gate:
-        assert await gate.may_publish(SENSOR, "telemetry") is False
+        assert await gate.may_publish(let_in(SENSOR), "telemetry") is False
     assert log.lines == [
         ("authorisation plugin failed", {"client_id": "c1", "error": "TopicRaises raised RuntimeError: no answer"})
     ]
@@ -197,6 +199,37 @@ async def test_a_user_name_that_nobody_verified_opens_no_topic() -> None:
         identity = await gate.authenticate(BAD, "192.0.2.7")
         assert identity == Identity("c1")
         assert await gate.may_publish(identity, "t/demo/sensor1") is False
+
+
+async def test_a_topic_plugin_finds_the_session_as_authentication_left_it() -> None:
+    async with gatekeeper(config({f"{HERE}.Remembers": {}})) as gate:
+        identity = await gate.authenticate(GOOD, "192.0.2.7")
+        assert await gate.may_publish(identity, "telemetry") is True
+        other = await gate.authenticate(connect("sensor1@demo", "secret", "c2"), "192.0.2.7")
+        assert await gate.may_publish(replace(other, plugin_session=identity.plugin_session), "telemetry") is True
+        assert await gate.may_publish(let_in(SENSOR), "telemetry") is False
+
+
+async def test_no_session_is_kept_where_no_plugin_checks_topics(password_file: Plugins) -> None:
+    async with gatekeeper(config(password_file)) as gate:
+        assert (await gate.authenticate(GOOD, "192.0.2.7")).plugin_session is None
+
+
+@pytest.mark.parametrize("required", [True, False])
+async def test_a_topic_plugin_is_told_that_a_session_is_anonymous(required: bool) -> None:  # noqa: FBT001 - a table
+    plugins: Plugins = {ANONYMOUS: {}, f"{HERE}.TopicSays": {}}
+    async with gatekeeper(config(plugins, required=required)) as gate:
+        session = (await gate.authenticate(NAMELESS, "192.0.2.7")).plugin_session
+    assert isinstance(session, Session)
+    assert (session.username, session.is_anonymous) == (None, True)
+
+
+async def test_a_plugin_that_calls_the_session_anonymous_has_verified_nothing(password_file: Plugins) -> None:
+    async with gatekeeper(config({f"{HERE}.LetsGuestsIn": {}})) as gate:
+        assert await answer(gate, GOOD) == Identity("c1", "sensor1@demo")
+    async with gatekeeper(config({f"{HERE}.LetsGuestsIn": {}, **password_file})) as gate:
+        assert await answer(gate, GOOD) == SENSOR
+        assert await answer(gate, BAD) == WRONG
 
 
 async def test_stop_is_harmless_before_start_and_when_repeated(password_file: Plugins) -> None:
