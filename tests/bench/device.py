@@ -4,23 +4,21 @@ It must cost far less than what it measures, so nothing is built while it runs: 
 send is a slice of the ring, and what comes back is compared with a slice of the ring of the PUBACKs expected.
 """
 
-from __future__ import annotations
-
-import select
 import socket
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
+from time import perf_counter
 
+from tests.bench.latency import BUCKETS_PER_SECOND
 from tests.support import packets
 
 PUBACK_SIZE = 4  # also in 5.0: a success needs neither reason code nor properties (section 3.4.2.1)
-# More identifiers than the window, so that one is not used again while a peer that acknowledges out of order owes its PUBACK.
+# More identifiers than the window: none is used again while a peer that acknowledges out of order owes its PUBACK.
 RING_WINDOWS = 4
 SMALLEST_RING = 32
 KEEP_ALIVE = 600  # seconds: longer than any run, and servers keep their timer for it
 READ_SIZE = 65_536
-READ = select.EPOLLIN
-READ_WRITE = select.EPOLLIN | select.EPOLLOUT
+SEND_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,7 @@ class Publisher:
         "_packets",
         "_rest",
         "_ring",
+        "_sent",
         "disordered",
         "sock",
         "window",
@@ -79,20 +78,23 @@ class Publisher:
         self.sock = sock
         self.window = device.window
         self.disordered = 0
+        self._sent: deque[tuple[float, int]] = deque()  # when, how many
         self._ring = max(SMALLEST_RING, RING_WINDOWS * device.window)
         # A window more than the ring, so that a slice never wraps.
         identifiers = [1 + index % self._ring for index in range(self._ring + device.window)]
         built = [device.publish_packet(identifier) for identifier in identifiers]
         self._packet_size = len(built[0])
         self._packets = memoryview(b"".join(built))
-        self._acks = b"".join(packets.puback(identifier) for identifier in identifiers)
+        self._acks = b"".join(map(packets.puback, identifiers)) if device.qos else b""
         self._at = 0
         self._expected = 0
         self._rest = b""
         self._backlog: deque[memoryview] = deque()
 
-    def publish(self, count: int) -> bool:
-        """Send the next `count` (at most a window); False when the socket took only a part: call `flush` when it is writable."""
+    def publish(self, count: int, now: float) -> bool:
+        """Send the next `count`, at most a window; False when the socket took a part: `flush` when it is writable."""
+        if self._acks:
+            self._sent.append((now, count))
         at, size = self._at, self._packet_size
         chunk = self._packets[at * size : (at + count) * size]
         self._at = (at + count) % self._ring
@@ -123,33 +125,49 @@ class Publisher:
         return True
 
     def flush_all(self) -> None:
-        """Send what is left over, on a socket that waits."""
+        """Wait until what is left over has left; TimeoutError when the server does not read."""
+        self.sock.settimeout(SEND_SECONDS)
         while self._backlog:
             self.sock.sendall(self._backlog.popleft())
+        self.sock.settimeout(0)
 
-    def acknowledged(self) -> int:
-        """Read PUBACKs; how many came.
+    def acknowledged(self, latencies: Counter[int]) -> int:
+        """Read PUBACKs; how many came. What they took goes into the histogram.
 
         Raises ConnectionError when the server closed the connection or sent something else.
         """
         data = self.sock.recv(READ_SIZE)
         if not data:
             raise ConnectionError("the server closed a connection")
+        now = perf_counter()
         if self._rest:
             data = self._rest + data
         count, over = divmod(len(data), PUBACK_SIZE)
+        self._rest = data[-over:] if over else b""
         if over:
-            self._rest = data[-over:]
             data = data[:-over]
-        else:
-            self._rest = b""
         at = self._expected
         end = at + count
-        # A server that owes more than a window cannot be: the slice is never short.
         if data != self._acks[at * PUBACK_SIZE : end * PUBACK_SIZE]:
             self._compare(data, at)
         self._expected = end % self._ring
+        self._measure(now, count, latencies)
         return count
+
+    def _measure(self, now: float, count: int, latencies: Counter[int]) -> None:
+        """The oldest `count` messages are acknowledged: chunk by chunk, not one by one."""
+        sent = self._sent
+        while count:
+            when, size = sent[0]
+            bucket = int((now - when) * BUCKETS_PER_SECOND)
+            if size <= count:
+                sent.popleft()
+                count -= size
+                latencies[bucket] += size
+            else:
+                sent[0] = (when, size - count)
+                latencies[bucket] += count
+                count = 0
 
     def _compare(self, data: bytes, at: int) -> None:
         """Count the PUBACKs that are not where they belong."""

@@ -1,14 +1,17 @@
 """Where and when a bench ran, and on what: figures mean little without it."""
 
-from __future__ import annotations
-
 import os
 import platform
+import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped] # ships no type information
+
+from tests.bench.peers.base import Peer
+from tests.support.kafka_dist import ensure_kafka
 
 
 def machine() -> dict[str, Any]:
@@ -28,3 +31,13 @@ def machine() -> dict[str, Any]:
 def now() -> str:
     """UTC, ISO 8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def versions(peers: Iterable[Peer]) -> dict[str, str]:
+    """Of all that takes part."""
+    [jar] = ensure_kafka().glob("kafka_2.13-*.jar")
+    java = subprocess.run(["java", "-version"], check=True, capture_output=True, text=True).stderr.splitlines()[0]
+    found = {"kafka": jar.stem.removeprefix("kafka_2.13-"), "java": java}
+    for peer in peers:
+        found.update(peer.versions())
+    return found

@@ -1,47 +1,33 @@
 """The bench's own look at Kafka: a topic for each measurement, and how many records it holds."""
 
-from __future__ import annotations
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined] # its types do not name what it exports
 
-import time
-
-from confluent_kafka import KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from tests.support.kafka_broker import KafkaBroker
 
 PARTITIONS = 4
 WAIT_SECONDS = 30.0
-POLL_SECONDS = 0.05
+LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call] # the same
+# Deleted topics leave the disk at once, so that a long bench does not fill it.
+CONFIG = {"file.delete.delay.ms": "1000"}
 
 
 class KafkaTopics:
-    """An admin client. Raises confluent_kafka.KafkaException when Kafka refuses."""
+    """Raises confluent_kafka.KafkaException when Kafka refuses."""
 
-    def __init__(self, bootstrap_servers: str) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap_servers})
+    def __init__(self, broker: KafkaBroker) -> None:
+        self._broker = broker
 
     def create(self, topic: str) -> None:
         """Make it, and wait until it can be written to."""
-        # Deleted topics leave the disk at once, so that a long bench does not fill it.
-        new = NewTopic(topic, PARTITIONS, 1, config={"file.delete.delay.ms": "1000"})
-        self._admin.create_topics([new])[topic].result(WAIT_SECONDS)
-        deadline = time.monotonic() + WAIT_SECONDS
-        while True:
-            try:
-                self.records(topic)
-            except KafkaException:  # no leaders yet
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(POLL_SECONDS)
-            else:
-                return
+        self._broker.create_topic(topic, PARTITIONS, CONFIG)
 
     def delete(self, topic: str) -> None:
         """Remove it and its records."""
-        self._admin.delete_topics([topic])[topic].result(WAIT_SECONDS)
+        self._broker.delete_topic(topic)
 
     def records(self, topic: str) -> int:
         """How many it holds: the sum of the end offsets."""
-        wanted = {TopicPartition(topic, number): OffsetSpec.latest() for number in range(PARTITIONS)}
-        return sum(
-            offset.result(WAIT_SECONDS).offset
-            for offset in self._admin.list_offsets(wanted, request_timeout=WAIT_SECONDS).values()
-        )
+        wanted = {TopicPartition(topic, number): LATEST for number in range(PARTITIONS)}
+        answers = self._broker.admin.list_offsets(wanted, request_timeout=WAIT_SECONDS)
+        return sum(answer.result(WAIT_SECONDS).offset for answer in answers.values())

@@ -3,18 +3,17 @@
 Its records are made in the producer's process, without MQTT in front: no adapter can reach it.
 """
 
-from __future__ import annotations
-
 import re
 import resource
 import subprocess
 
 from tests.bench.results import Result
+from tests.support.kafka_dist import ensure_kafka
 
 CLASS = "org.apache.kafka.tools.ProducerPerformance"
 RECORDS = 1_500_000
 SECONDS = 120.0
-# The last line of its output sums up: "1500000 records sent, 277161.9 records/sec (33.83 MB/sec), … 200 ms 50th, … 384 ms 99th, …"
+# Its last line sums up: "1500000 records sent, 277161.9 records/sec (33.83 MB/sec), … 200 ms 50th, … 384 ms 99th, …"
 SUMMARY = re.compile(
     r"(?P<records>\d+) records sent, (?P<rate>[\d.]+) records/sec .* (?P<p50>\d+) ms 50th, .* (?P<p99>\d+) ms 99th,"
 )
@@ -42,11 +41,10 @@ def parse(output: str, round_number: int, cpu_seconds: float) -> Result:
     )
 
 
-def measure(java: tuple[str, ...], bootstrap_servers: str, topic: str, round_number: int) -> Result:
-    """Run it with this Java command (with the class path); the CPU time includes the start of its JVM."""
+def measure(bootstrap_servers: str, topic: str, round_number: int) -> Result:
+    """Run it; the CPU time includes the start of its JVM."""
     command = [
-        *java,
-        CLASS,
+        *("java", "-cp", f"{ensure_kafka()}/*", CLASS),
         *("--topic", topic),
         *("--num-records", str(RECORDS)),
         *("--record-size", "128"),

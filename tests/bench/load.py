@@ -1,6 +1,6 @@
 """The load generator, a process of its own: connects devices, keeps their windows full, measures what comes back.
 
-`python tests/bench load JSON` with the fields of `Load`. Then one command a line on standard input, one JSON answer
+`python -m tests.bench.load JSON` with the fields of `Load`. Then one command a line on standard input, one JSON answer
 a line on standard output:
     run SECONDS MESSAGES   publish until either is reached, wait for every PUBACK, answer with the fields of `Measured`
     quit                   send DISCONNECT and end (so does the end of the input)
@@ -8,20 +8,19 @@ The first answer, `{"connected": N}`, comes by itself. A load is closed: a devic
 acknowledged, so latencies hold for that window, not for devices that send on a clock.
 """
 
-from __future__ import annotations
-
 import gc
 import json
 import select
 import socket
 import sys
 import time
-from collections import deque
+from collections import Counter
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
-from tests.bench.device import READ, READ_WRITE, Device, Publisher
-from tests.bench.latency import BUCKETS_PER_SECOND, percentile
+from tests.bench.device import Device, Publisher
+from tests.bench.latency import percentile
 from tests.support import packets
 
 CONNECTING_AT_ONCE = 50
@@ -29,6 +28,8 @@ CONNECT_SECONDS = 60.0
 QUIET_SECONDS = 30.0  # without a single PUBACK: the server is stuck
 EVENTS_AT_ONCE = 4096
 QOS_0_CHUNK = 50
+READ = select.EPOLLIN
+READ_WRITE = select.EPOLLIN | select.EPOLLOUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Load:
     first: int = 0  # the number of the first device
     host: str = "127.0.0.1"
 
-    def part(self, first: int, end: int) -> Load:
+    def part(self, first: int, end: int) -> Self:
         """Some of the devices."""
         return replace(self, first=first, connections=end - first)
 
@@ -74,7 +75,7 @@ class Measured:
     disordered: int = 0  # PUBACKs that were not in the order of the PUBLISH packets
     p50: float | None = None
     p99: float | None = None
-    latencies: dict[int, int] = field(default_factory=dict)
+    latencies: Counter[int] = field(default_factory=Counter)
 
     def answer(self) -> dict[str, Any]:
         """What is printed."""
@@ -109,22 +110,24 @@ def connect(load: Load) -> list[Publisher]:
     """All devices, connected and accepted."""
     publishers = []
     end = load.first + load.connections
-    for first in range(load.first, end, CONNECTING_AT_ONCE):
-        waiting = []
-        for number in range(first, min(first + CONNECTING_AT_ONCE, end)):
-            device = load.device(number)
-            sock = socket.create_connection((load.host, load.port), timeout=CONNECT_SECONDS)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.sendall(device.connect_packet())
-            waiting.append((device, sock))
-        for device, sock in waiting:
-            read_connack(sock, load.level)
-            sock.setblocking(False)
-            publishers.append(Publisher(device, sock))
+    with ExitStack() as sockets:
+        for first in range(load.first, end, CONNECTING_AT_ONCE):
+            waiting = []
+            for number in range(first, min(first + CONNECTING_AT_ONCE, end)):
+                device = load.device(number)
+                sock = sockets.enter_context(socket.create_connection((load.host, load.port), CONNECT_SECONDS))
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.sendall(device.connect_packet())
+                waiting.append((device, sock))
+            for device, sock in waiting:
+                read_connack(sock, load.level)
+                sock.settimeout(0)
+                publishers.append(Publisher(device, sock))
+        sockets.pop_all()
     return publishers
 
 
-def run_acknowledged(publishers: list[Publisher], seconds: float, messages: int) -> Measured:  # noqa: PLR0915 - one loop, plain and fast: calls would cost more than what they do
+def run_acknowledged(publishers: list[Publisher], seconds: float, messages: int) -> Measured:
     """QoS 1: every device keeps `window` messages in flight.
 
     Raises ConnectionError when the server closes a connection, TimeoutError when it acknowledges nothing for long.
@@ -133,76 +136,53 @@ def run_acknowledged(publishers: list[Publisher], seconds: float, messages: int)
     latencies = measured.latencies
     clock = time.perf_counter
     poll = select.epoll()
-    # The way back from a file descriptor: its publisher, and when it sent how many that are not acknowledged yet.
-    devices: dict[int, tuple[Publisher, deque[tuple[float, int]]]] = {}
+    devices = {publisher.sock.fileno(): publisher for publisher in publishers}
     left = messages
-    in_flight = 0
-    started = now = clock()
+    started = clock()
     deadline = started + seconds
-    for publisher in publishers:
-        devices[publisher.sock.fileno()] = (publisher, deque())
-    for number, (publisher, sent) in devices.items():
+    for number, publisher in devices.items():
         count = min(publisher.window, left)
-        poll.register(number, READ)
-        if not count:
-            continue
         left -= count
-        in_flight += count
-        sent.append((clock(), count))
-        if not publisher.publish(count):
-            poll.modify(number, READ_WRITE)
+        poll.register(number, READ if publisher.publish(count, clock()) else READ_WRITE)
+    in_flight = messages - left
     while in_flight:
         events = poll.poll(QUIET_SECONDS, EVENTS_AT_ONCE)
         if not events:
             raise TimeoutError(f"no PUBACK for {QUIET_SECONDS:.0f} s, {in_flight} are owed")
+        now = clock()
+        if now > deadline:
+            left = 0
         for number, event in events:
-            publisher, sent = devices[number]
+            publisher = devices[number]
             if event & select.EPOLLOUT and publisher.flush():
                 poll.modify(number, READ)
-            if not event & ~select.EPOLLOUT:
+            if event == select.EPOLLOUT:
                 continue
-            acknowledged = publisher.acknowledged()
-            now = clock()
-            in_flight -= acknowledged
-            rest = acknowledged
-            while rest:
-                when, count = sent[0]
-                bucket = int((now - when) * BUCKETS_PER_SECOND)
-                if count <= rest:
-                    sent.popleft()
-                    rest -= count
-                else:
-                    sent[0] = (when, count - rest)
-                    count, rest = rest, 0
-                latencies[bucket] = latencies.get(bucket, 0) + count
+            acknowledged = publisher.acknowledged(latencies)
             measured.messages += acknowledged
-            if now > deadline:
-                left = 0
-            count = min(acknowledged, left)
-            if count:
-                left -= count
-                in_flight += count
-                sent.append((now, count))
-                if not publisher.publish(count):
-                    poll.modify(number, READ_WRITE)
-    measured.seconds = now - started
+            again = min(acknowledged, left)
+            left -= again
+            in_flight += again - acknowledged
+            if again and not publisher.publish(again, clock()):
+                poll.modify(number, READ_WRITE)
+    measured.seconds = clock() - started
     poll.close()
-    measured.disordered = sum(publisher.disordered for publisher in publishers)
     for publisher in publishers:
+        measured.disordered += publisher.disordered
         publisher.disordered = 0
     return measured
 
 
 def run_unacknowledged(publishers: list[Publisher], seconds: float, messages: int) -> Measured:
-    """QoS 0: as fast as the server reads."""
+    """QoS 0: as fast as the server reads. Raises TimeoutError when it reads nothing for long."""
     measured = Measured()
+    clock = time.perf_counter
     poll = select.epoll()
     devices = {publisher.sock.fileno(): publisher for publisher in publishers}
     for number in devices:
         poll.register(number, select.EPOLLOUT)
-    started = time.perf_counter()
-    deadline = started + seconds
-    while measured.messages < messages and time.perf_counter() < deadline:
+    started = clock()
+    while measured.messages < messages and clock() - started < seconds:
         events = poll.poll(QUIET_SECONDS, EVENTS_AT_ONCE)
         if not events:
             raise TimeoutError(f"the server read nothing for {QUIET_SECONDS:.0f} s")
@@ -210,20 +190,17 @@ def run_unacknowledged(publishers: list[Publisher], seconds: float, messages: in
             publisher = devices[number]
             count = min(publisher.window, messages - measured.messages)
             if publisher.flush() and count:
-                publisher.publish(count)
+                publisher.publish(count, 0.0)
                 measured.messages += count
     poll.close()
     for publisher in publishers:
-        publisher.sock.settimeout(QUIET_SECONDS)
         publisher.flush_all()
-        publisher.sock.setblocking(False)
-    measured.seconds = time.perf_counter() - started
+    measured.seconds = clock() - started
     return measured
 
 
-def main(arguments: list[str]) -> None:
-    """Connect, then obey; `arguments` is `load` and the JSON."""
-    load = Load(**json.loads(arguments[1]))
+def main(load: Load) -> None:
+    """Connect, then obey."""
     publishers = connect(load)
     gc.freeze()
     gc.disable()
@@ -236,7 +213,7 @@ def main(arguments: list[str]) -> None:
         seconds, messages = arguments
         say(run(publishers, float(seconds), int(messages)).answer())
     for publisher in publishers:
-        publisher.sock.setblocking(True)
+        publisher.sock.settimeout(QUIET_SECONDS)
         publisher.sock.sendall(packets.DISCONNECT)
         publisher.sock.close()
 
@@ -245,3 +222,7 @@ def say(answer: dict[str, Any]) -> None:
     """One line of JSON."""
     sys.stdout.write(json.dumps(answer) + "\n")
     sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(Load(**json.loads(sys.argv[1])))

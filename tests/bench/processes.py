@@ -1,7 +1,5 @@
 """The processes of a run: a server that is measured, and the load generator that is told what to do."""
 
-from __future__ import annotations
-
 import json
 import os
 import socket
@@ -14,22 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import psutil
+import psutil  # type: ignore[import-untyped] # ships no type information
 
 from tests.bench.load import Load, Measured
+from tests.support.kafka_dist import ROOT
 
-ROOT = Path(__file__).parents[2]
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 LOG_TAIL = 2000  # bytes of a server's log that an error shows
-
-
-def free_port() -> int:
-    """A port of the loopback address that nobody listens on."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 class Server:
@@ -108,7 +98,7 @@ class LoadGenerator:
 
     def __enter__(self) -> Self:
         self._child = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests" / "bench"), "load", json.dumps(asdict(self._load))],
+            [sys.executable, "-m", "tests.bench.load", json.dumps(asdict(self._load))],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

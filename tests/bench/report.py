@@ -1,7 +1,5 @@
 """What people read: a table for each shape, and the goals. Everything in it is computed from `Results`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 from tests.bench import limit
@@ -10,16 +8,17 @@ from tests.bench.results import Results, Spread, cpu, idle, p50, p99, rate
 from tests.bench.shapes import Shape
 
 HEADS = ("", "messages/s", "CPU µs/message", "p50 ms", "p99 ms", "")
+NOTHING = "-"
 IDLE_HEADS = ("", "KiB/connection", "MiB in all", "")
 
 
 def figure(spread: Spread | None) -> str:
     """The median, with the least and the most when they differ."""
     if spread is None:
-        return "–"
+        return NOTHING
     if spread.least == spread.most:
         return number(spread.median)
-    return f"{number(spread.median)} ({number(spread.least)}–{number(spread.most)})"
+    return f"{number(spread.median)} ({number(spread.least)} to {number(spread.most)})"
 
 
 def number(value: float) -> str:
@@ -88,7 +87,7 @@ def goal_lines(goals: Iterable[Goal]) -> str:
         (
             words[goal.met],
             goal.name,
-            "–" if goal.value is None else number(goal.value),
+            NOTHING if goal.value is None else number(goal.value),
             f"{'at least' if goal.at_least else 'at most'} {number(goal.limit)}",
         )
         for goal in goals

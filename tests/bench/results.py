@@ -1,7 +1,5 @@
 """What was measured, and what several rounds of it say together."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -29,6 +27,13 @@ class Result:
     missing: int | None = None
     idle_kib: float | None = None  # resident memory for each idle connection
     rss_mib: float | None = None  # of the process, when the shape was done
+
+    def brief(self) -> str:
+        """One line."""
+        if self.idle_kib is not None:
+            return f"{self.idle_kib:.1f} KiB for each connection"
+        latency = "" if self.p99_ms is None else f", p99 {self.p99_ms:.1f} ms"
+        return f"{self.rate:,.0f} messages/s, {self.cpu_us:.1f} µs{latency}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,18 @@
 """One measurement: a fresh server, its devices, a warm-up, a measured run, and a look into Kafka afterwards."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import limit
 from tests.bench.kafka_topics import KafkaTopics
 from tests.bench.peers.base import Peer, Site
-from tests.bench.processes import LoadGenerator, Server, free_port
+from tests.bench.processes import LoadGenerator, Server
 from tests.bench.results import Result
 from tests.bench.shapes import Shape
+from tests.support.kafka_broker import free_port
 
 WARM_SECONDS = 2.0  # longer than node and the broker's JVM need to compile what is hot
 WARM_MESSAGES_QOS_0 = 100_000
@@ -29,11 +29,18 @@ class Bench:
     topics: KafkaTopics
     seconds: float
     messages: int | None
-    label: str  # in the names of topics: unique for each bench
+
+    def limit(self, round_number: int) -> Result:
+        """Kafka's own benchmark."""
+        topic = f"limit.{round_number}"
+        self.topics.create(topic)
+        result = limit.measure(self.bootstrap_servers, topic, round_number)
+        self.topics.delete(topic)
+        return result
 
     def measure(self, peer: Peer, shape: Shape, round_number: int) -> Result:
         """One system in one shape."""
-        name = f"{self.label}-{shape.name}-{round_number}"
+        name = f"{shape.name}-{round_number}"
         with tempfile.TemporaryDirectory(prefix="bench-") as directory, ExitStack() as stack:
             site = Site(name, Path(directory), free_port(), self.bootstrap_servers, shape)
             topic = peer.topic(site)

@@ -1,7 +1,5 @@
 """The shapes of load: how many devices, and how much each of them has in flight."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

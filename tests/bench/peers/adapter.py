@@ -1,7 +1,5 @@
 """The adapter as operators run it: password file, record headers, metrics, default settings."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping
@@ -12,7 +10,7 @@ from argon2 import PasswordHasher
 from adapter import __version__
 from tests.bench.load import Load
 from tests.bench.peers.base import Command, Site
-from tests.bench.processes import free_port
+from tests.support.kafka_broker import free_port
 
 PASSWORD = "bench"  # noqa: S105 - of devices that exist for seconds
 PLUGIN = "amqtt.plugins.authentication.FileAuthPlugin"

@@ -1,7 +1,5 @@
 """aedes with kafkajs, see `aedes/server.mjs`; `npm ci` in that directory installs it."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Mapping

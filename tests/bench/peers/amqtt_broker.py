@@ -1,7 +1,5 @@
 """amqtt's stock broker, anonymous, without any plugin that logs: the baseline. No Kafka stands behind it."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

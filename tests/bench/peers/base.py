@@ -1,7 +1,5 @@
 """What the bench needs from a system that it measures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
