@@ -6,7 +6,7 @@ from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolEr
 from adapter.model import Connect, Will
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
-from adapter.mqtt.properties import NONE, WILL, Properties, Property, decode_properties
+from adapter.mqtt.properties import NONE, WILL, Property, decode_properties
 from adapter.mqtt.topic_names import check_topic_name
 from adapter.reasons import ReasonCode
 
@@ -14,6 +14,7 @@ MQTT_3_1_1 = 4
 MQTT_5 = 5
 _NAME_3_1 = b"MQIsdp"
 _NAME = b"MQTT"
+_BRIDGE = 0x80
 
 # Connect Flags (3.1.2.3)
 _RESERVED = 0x01
@@ -27,9 +28,12 @@ _QOS_3 = 3
 
 
 def peek_level(body: bytes) -> int | None:
-    """The protocol level, as far as there is one; for choosing the form of a refusal. Never raises."""
+    """The level, 4 or 5, in which to refuse this CONNECT; None when it is not MQTT's. Never raises."""
     size = int.from_bytes(body[:2], "big")
-    return body[2 + size] if len(body) > 2 + size and body[2 : 2 + size] in (_NAME, _NAME_3_1) else None
+    if len(body) <= 2 + size or body[2 : 2 + size] not in (_NAME, _NAME_3_1):
+        return None
+    # mosquitto's bridges set the top bit at first, and without it try again once they are refused in their own version.
+    return MQTT_5 if body[2 + size] & ~_BRIDGE >= MQTT_5 else MQTT_3_1_1
 
 
 def decode_connect(body: bytes) -> Connect:
@@ -69,8 +73,15 @@ def decode_connect(body: bytes) -> Connect:
         username=username,
         password=password,
         will=will,
+        # Absent properties mean what section 3.1.2.11 says.
+        session_expiry=properties.get(Property.SESSION_EXPIRY_INTERVAL, 0),
+        receive_maximum=properties.get(Property.RECEIVE_MAXIMUM, 65_535),
+        maximum_packet_size=properties.get(Property.MAXIMUM_PACKET_SIZE),
+        topic_alias_maximum=properties.get(Property.TOPIC_ALIAS_MAXIMUM, 0),
+        request_response_information=bool(properties.get(Property.REQUEST_RESPONSE_INFORMATION, 0)),
+        request_problem_information=bool(properties.get(Property.REQUEST_PROBLEM_INFORMATION, 1)),
+        user_properties=properties.user,
         authentication_method=method,
-        **_limits(properties),
     )
 
 
@@ -81,7 +92,7 @@ def _check_flags(flags: int, level: int) -> None:
     if qos == _QOS_3:
         raise MalformedPacketError("Will QoS 3 [MQTT-3.1.2-14, 5.0: 3.1.2-12]")
     if not flags & _WILL_FLAG and flags & (_WILL_QOS | _WILL_RETAIN):
-        raise MalformedPacketError("Will flags without a Will [MQTT-3.1.2-13, 3.1.2-15]")
+        raise MalformedPacketError("Will flags without a Will [MQTT-3.1.2-13, -15, 5.0: 3.1.2-11, -13]")
     if level == MQTT_3_1_1 and flags & _PASSWORD and not flags & _USER_NAME:
         raise MalformedPacketError("a password without a user name [MQTT-3.1.2-22]")
 
@@ -93,18 +104,3 @@ def _will(reader: Reader, flags: int, level: int) -> Will:
             check_topic_name(response_topic)
     topic = check_topic_name(reader.text())
     return Will(topic, reader.binary(), (flags & _WILL_QOS) >> 3, bool(flags & _WILL_RETAIN))
-
-
-def _limits(properties: Properties) -> dict[str, int | bool | tuple[tuple[str, str], ...] | None]:
-    """What the properties say, under the names of `Connect`; absent ones keep its defaults."""
-    names = {
-        Property.SESSION_EXPIRY_INTERVAL: "session_expiry",
-        Property.RECEIVE_MAXIMUM: "receive_maximum",
-        Property.MAXIMUM_PACKET_SIZE: "maximum_packet_size",
-        Property.TOPIC_ALIAS_MAXIMUM: "topic_alias_maximum",
-    }
-    limits = {name: properties.values[key] for key, name in names.items() if key in properties.values}
-    limits["request_response_information"] = bool(properties.get(Property.REQUEST_RESPONSE_INFORMATION, 0))
-    limits["request_problem_information"] = bool(properties.get(Property.REQUEST_PROBLEM_INFORMATION, 1))
-    limits["user_properties"] = properties.user
-    return limits

@@ -11,7 +11,7 @@ from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import NONE, Property, decode_properties
 from adapter.reasons import ReasonCode
 
-# What a client may say (5.0 table 3-13).
+# What a client may say (5.0 table 3-10).
 _FROM_CLIENT = frozenset(
     {
         ReasonCode.SUCCESS,

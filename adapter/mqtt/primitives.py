@@ -6,16 +6,20 @@ from adapter.errors import MalformedPacketError
 
 _CONTINUES = 0x80
 _LONGEST_STRING = 65_535
+_LARGEST_VARINT = 268_435_455
 
 
 def utf8(raw: bytes) -> str:
-    """A UTF-8 string. Raises MalformedPacketError for ill-formed bytes, surrogates [MQTT-1.5.4-1] and U+0000 [MQTT-1.5.4-2]."""
+    """A UTF-8 string; a byte order mark in front stays part of it [MQTT-1.5.3-3, 5.0: 1.5.4-3].
+
+    Raises MalformedPacketError for ill-formed bytes, surrogates among them, and for U+0000.
+    """
     try:
         text = raw.decode()
     except UnicodeDecodeError:
-        raise MalformedPacketError("a string is not UTF-8 [MQTT-1.5.4-1]") from None
+        raise MalformedPacketError("a string is not UTF-8 [MQTT-1.5.3-1, 5.0: 1.5.4-1]") from None
     if "\0" in text:
-        raise MalformedPacketError("a string contains U+0000 [MQTT-1.5.4-2]")
+        raise MalformedPacketError("a string contains U+0000 [MQTT-1.5.3-2, 5.0: 1.5.4-2]")
     return text
 
 
@@ -63,21 +67,27 @@ class Reader:
         """A UTF-8 string with its length."""
         return utf8(self.binary())
 
+    def pair(self) -> tuple[str, str]:
+        """A UTF-8 string pair [MQTT-1.5.7-1]."""
+        return self.text(), self.text()
+
     def varint(self) -> int:
-        """A variable byte integer of at most four bytes [MQTT-1.5.5-1]."""
+        """A variable byte integer of at most four bytes (5.0 section 1.5.5)."""
         value = 0
         for shift in (0, 7, 14, 21):
             byte = self.u8()
             value |= (byte & 0x7F) << shift
             if byte < _CONTINUES:
+                if shift and not byte:
+                    raise MalformedPacketError("a variable byte integer is longer than it must be [MQTT-1.5.5-1]")
                 return value
-        raise MalformedPacketError("a variable byte integer is longer than four bytes [MQTT-1.5.5-1]")
+        raise MalformedPacketError("a variable byte integer is longer than four bytes (1.5.5)")
 
     def packet_id(self) -> bytes:
-        """A packet identifier, as it stands on the wire; never 0 [MQTT-2.3.1-1, 5.0: 2.2.1-3]."""
+        """A packet identifier, as it stands on the wire; never 0."""
         raw = self.take(2)
         if raw == b"\0\0":
-            raise MalformedPacketError("packet identifier 0 [MQTT-2.3.1-1]")
+            raise MalformedPacketError("packet identifier 0 [MQTT-2.3.1-1, 5.0: 2.2.1-3]")
         return raw
 
     def part(self) -> Reader:
@@ -98,7 +108,7 @@ class Reader:
 
 def encode_varint(value: int) -> bytes:
     """A variable byte integer [MQTT-1.5.5-1]."""
-    assert 0 <= value <= 268_435_455
+    assert 0 <= value <= _LARGEST_VARINT  # noqa: S101 - a length or an identifier of our own
     out = bytearray()
     while True:
         value, digit = divmod(value, 128)
@@ -109,7 +119,7 @@ def encode_varint(value: int) -> bytes:
 
 
 def encode_text(text: str) -> bytes:
-    """A UTF-8 string with its length; of our own making, so it fits."""
+    """A UTF-8 string with its length, which the caller keeps to 65,535 bytes."""
     raw = text.encode()
-    assert len(raw) <= _LONGEST_STRING
+    assert len(raw) <= _LONGEST_STRING  # noqa: S101 - see above
     return len(raw).to_bytes(2, "big") + raw

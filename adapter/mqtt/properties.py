@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from adapter.errors import MalformedPacketError, ProtocolError
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader, encode_text, encode_varint
 from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WILL = 0  # the Will's own properties are a packet type of their own for the table below
 
@@ -60,27 +63,29 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """`packets`: where a client may send it. `repeats`: whether more than once. `zero`: the code that a 0 deserves."""
+    """Where a client may send it (`packets`), where only a server may (`from_server`), and which code a 0 deserves."""
 
     form: Form
     packets: frozenset[int]
-    repeats: bool = False
+    from_server: frozenset[int] = frozenset()
     zero: ReasonCode | None = None
 
 
-def _rule(form: Form, *packets: int, repeats: bool = False, zero: ReasonCode | None = None) -> _Rule:
-    return _Rule(form, frozenset(packets), repeats, zero)
+def _rule(form: Form, *packets: int, from_server: PacketType | None = None, zero: ReasonCode | None = None) -> _Rule:
+    return _Rule(form, frozenset(packets), frozenset(() if from_server is None else (from_server,)), zero)
 
 
 _P = PacketType
 _ACKS = (_P.PUBACK, _P.PUBREC, _P.PUBREL, _P.PUBCOMP)
-_RULES = {
+_RULES: dict[int, _Rule] = {
     Property.PAYLOAD_FORMAT_INDICATOR: _rule(Form.FLAG, _P.PUBLISH, WILL),
     Property.MESSAGE_EXPIRY_INTERVAL: _rule(Form.U32, _P.PUBLISH, WILL),
     Property.CONTENT_TYPE: _rule(Form.TEXT, _P.PUBLISH, WILL),
     Property.RESPONSE_TOPIC: _rule(Form.TEXT, _P.PUBLISH, WILL),
     Property.CORRELATION_DATA: _rule(Form.BINARY, _P.PUBLISH, WILL),
-    Property.SUBSCRIPTION_IDENTIFIER: _rule(Form.VARINT, _P.SUBSCRIBE, zero=ReasonCode.PROTOCOL_ERROR),
+    Property.SUBSCRIPTION_IDENTIFIER: _rule(
+        Form.VARINT, _P.SUBSCRIBE, from_server=_P.PUBLISH, zero=ReasonCode.PROTOCOL_ERROR
+    ),  # [MQTT-3.3.4-6]
     Property.SESSION_EXPIRY_INTERVAL: _rule(Form.U32, _P.CONNECT, _P.DISCONNECT),
     Property.AUTHENTICATION_METHOD: _rule(Form.TEXT, _P.CONNECT, _P.AUTH),
     Property.AUTHENTICATION_DATA: _rule(Form.BINARY, _P.CONNECT, _P.AUTH),
@@ -92,21 +97,37 @@ _RULES = {
     Property.TOPIC_ALIAS_MAXIMUM: _rule(Form.U16, _P.CONNECT),
     Property.TOPIC_ALIAS: _rule(Form.U16, _P.PUBLISH, zero=ReasonCode.TOPIC_ALIAS_INVALID),  # [MQTT-3.3.2-8]
     Property.USER_PROPERTY: _rule(
-        Form.PAIR,
-        *(_P.CONNECT, _P.PUBLISH, WILL, *_ACKS, _P.SUBSCRIBE, _P.UNSUBSCRIBE, _P.DISCONNECT, _P.AUTH),
-        repeats=True,
+        Form.PAIR, *(_P.CONNECT, _P.PUBLISH, WILL, *_ACKS, _P.SUBSCRIBE, _P.UNSUBSCRIBE, _P.DISCONNECT, _P.AUTH)
     ),
     Property.MAXIMUM_PACKET_SIZE: _rule(Form.U32, _P.CONNECT, zero=ReasonCode.PROTOCOL_ERROR),
-    # Only servers send these (section 2.2.2.2); from a client they are known, and wrong everywhere.
+    Property.SERVER_REFERENCE: _rule(Form.TEXT, from_server=_P.DISCONNECT),
+    # These stand in a CONNACK only (section 2.2.2.2), which no client may send.
     Property.ASSIGNED_CLIENT_IDENTIFIER: _rule(Form.TEXT),
     Property.SERVER_KEEP_ALIVE: _rule(Form.U16),
     Property.RESPONSE_INFORMATION: _rule(Form.TEXT),
-    Property.SERVER_REFERENCE: _rule(Form.TEXT),
     Property.MAXIMUM_QOS: _rule(Form.FLAG),
     Property.RETAIN_AVAILABLE: _rule(Form.FLAG),
     Property.WILDCARD_SUBSCRIPTION_AVAILABLE: _rule(Form.FLAG),
     Property.SUBSCRIPTION_IDENTIFIER_AVAILABLE: _rule(Form.FLAG),
     Property.SHARED_SUBSCRIPTION_AVAILABLE: _rule(Form.FLAG),
+}
+
+
+_READ: dict[Form, Callable[[Reader], Any]] = {
+    Form.FLAG: Reader.u8,
+    Form.U16: Reader.u16,
+    Form.U32: Reader.u32,
+    Form.VARINT: Reader.varint,
+    Form.TEXT: Reader.text,
+    Form.BINARY: Reader.binary,
+    Form.PAIR: Reader.pair,
+}
+# We send no others.
+_WRITE: dict[Form, Callable[[Any], bytes]] = {
+    Form.FLAG: lambda value: bytes([value]),
+    Form.U16: lambda value: value.to_bytes(2, "big"),
+    Form.U32: lambda value: value.to_bytes(4, "big"),
+    Form.TEXT: encode_text,
 }
 
 
@@ -127,17 +148,18 @@ NONE = Properties({}, ())
 
 def decode_properties(reader: Reader, packet: int) -> Properties:
     """Read a property list to the end of `reader`. Raises ProtocolError with the code of sections 2.2.2.2 and 4.13."""
-    if reader.at_end:
-        return NONE
     values: dict[Property, Any] = {}
     user: list[tuple[str, str]] = []
     while not reader.at_end:
         identifier = reader.varint()
-        rule = _RULES.get(identifier)  # type: ignore[call-overload] # an IntEnum's member hashes and compares as its number
+        rule = _RULES.get(identifier)
         if rule is None or packet not in rule.packets:
-            raise MalformedPacketError(f"property 0x{identifier:02x} is not allowed in this packet (2.2.2.2)")
+            text = f"property 0x{identifier:02x} is not allowed in this packet (2.2.2.2)"
+            if rule is not None and packet in rule.from_server:  # it can be parsed, so it is not malformed (1.2)
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, text)
+            raise MalformedPacketError(text)
         name = Property(identifier)
-        value = _read(reader, rule.form)
+        value = _READ[rule.form](reader)
         if rule.form is Form.PAIR:
             user.append(value)
             continue
@@ -151,35 +173,6 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
     return Properties(values, tuple(user))
 
 
-def _read(reader: Reader, form: Form) -> Any:
-    match form:
-        case Form.FLAG:
-            return reader.u8()
-        case Form.U16:
-            return reader.u16()
-        case Form.U32:
-            return reader.u32()
-        case Form.VARINT:
-            return reader.varint()
-        case Form.TEXT:
-            return reader.text()
-        case Form.BINARY:
-            return reader.binary()
-        case Form.PAIR:
-            return reader.text(), reader.text()
-
-
 def encode_property(name: Property, value: Any) -> bytes:
     """One property of a packet of ours, without its list's length."""
-    match _RULES[name].form:
-        case Form.FLAG:
-            raw = bytes([value])
-        case Form.U16:
-            raw = value.to_bytes(2, "big")
-        case Form.U32:
-            raw = value.to_bytes(4, "big")
-        case Form.TEXT:
-            raw = encode_text(value)
-        case form:
-            raise AssertionError(f"we send no {form}")
-    return encode_varint(name) + raw
+    return encode_varint(name) + _WRITE[_RULES[name].form](value)

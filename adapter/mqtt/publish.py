@@ -14,7 +14,7 @@ def decode_publish_properties(data: bytes) -> PublishProperties:
     properties = decode_properties(Reader(data), PacketType.PUBLISH)
     response_topic = properties.get(Property.RESPONSE_TOPIC)
     if response_topic is not None:
-        check_topic_name(response_topic)  # [MQTT-3.3.2-14]
+        check_topic_name(response_topic)
     return PublishProperties(
         payload_format=properties.get(Property.PAYLOAD_FORMAT_INDICATOR),
         message_expiry=properties.get(Property.MESSAGE_EXPIRY_INTERVAL),

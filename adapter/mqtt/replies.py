@@ -1,7 +1,7 @@
 """The packets that we send (sections 3.2, 3.4, 3.9, 3.11, 3.13, 3.14).
 
 Where a packet has a Reason String and would be larger than the client takes, it goes without
-[MQTT-3.2.2-19, 3.4.2-2, 3.14.2-3]; without it, every packet here is small enough for any client that can connect.
+[MQTT-3.2.2-19, 3.4.2-2, 3.14.2-3]. `limit` is the client's Maximum Packet Size in bytes, or None.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ def encode_connack(
         for field in fields(properties)
         if field.name in _CONNACK and (value := getattr(properties, field.name)) is not None
     )
-    return _with_reason(PacketType.CONNACK, bytes([session_present, code]), listed, properties.reason_string, limit)
+    head = bytes([session_present, code])
+    return _explained(PacketType.CONNACK, head, listed, properties.reason_string, limit) or _packet(
+        PacketType.CONNACK, head + encode_varint(len(listed)) + listed
+    )
 
 
 def encode_puback(
@@ -83,9 +86,8 @@ def encode_puback(
     """Answer a QoS 1 PUBLISH; 3.1.1 can only say yes."""
     if level != MQTT_5 or code is ReasonCode.SUCCESS:
         return bytes([PacketType.PUBACK << 4, 2]) + packet_id
-    if reason_string is None:  # no property length: there may be none when the packet is 3 bytes long (3.4.2.2.1)
-        return bytes([PacketType.PUBACK << 4, 3]) + packet_id + bytes([code])
-    return _with_reason(PacketType.PUBACK, packet_id + bytes([code]), b"", reason_string, limit)
+    head = packet_id + bytes([code])  # by itself it needs no property length (3.4.2.2.1)
+    return _explained(PacketType.PUBACK, head, b"", reason_string, limit) or _packet(PacketType.PUBACK, head)
 
 
 def encode_suback(level: int, packet_id: bytes, count: int, code: ReasonCode) -> bytes:
@@ -104,20 +106,20 @@ def encode_unsuback(level: int, packet_id: bytes, count: int, code: ReasonCode) 
 
 def encode_disconnect(code: ReasonCode, reason_string: str | None = None, *, limit: int | None = None) -> bytes:
     """Say why we close; 5.0 only."""
-    if reason_string is None:
-        return bytes([PacketType.DISCONNECT << 4, 1, code])  # no property length needed (3.14.2.2.1)
-    return _with_reason(PacketType.DISCONNECT, bytes([code]), b"", reason_string, limit)
+    head = bytes([code])  # by itself it needs no property length (3.14.2.2.1)
+    return _explained(PacketType.DISCONNECT, head, b"", reason_string, limit) or _packet(PacketType.DISCONNECT, head)
 
 
 def _packet(kind: PacketType, body: bytes) -> bytes:
     return bytes([kind << 4]) + encode_varint(len(body)) + body
 
 
-def _with_reason(kind: PacketType, head: bytes, listed: bytes, reason_string: str | None, limit: int | None) -> bytes:
-    """A packet with its property list, and the Reason String where it fits."""
-    if reason_string is not None:
-        longer = listed + encode_property(Property.REASON_STRING, reason_string)
-        packet = _packet(kind, head + encode_varint(len(longer)) + longer)
-        if limit is None or len(packet) <= limit:
-            return packet
-    return _packet(kind, head + encode_varint(len(listed)) + listed)
+def _explained(
+    kind: PacketType, head: bytes, listed: bytes, reason_string: str | None, limit: int | None
+) -> bytes | None:
+    """A packet with its property list and the Reason String; None when there is none, or no room for it."""
+    if reason_string is None:
+        return None
+    listed += encode_property(Property.REASON_STRING, reason_string)
+    packet = _packet(kind, head + encode_varint(len(listed)) + listed)
+    return packet if limit is None or len(packet) <= limit else None

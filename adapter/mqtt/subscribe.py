@@ -24,9 +24,8 @@ def decode_subscribe(body: bytes, level: int) -> tuple[bytes, int]:
     reader, packet_id = _begin(body, level, PacketType.SUBSCRIBE)
     count = 0
     while not reader.at_end:
-        text = reader.text()
-        check_topic_filter(text)
-        _check_options(reader.u8(), level, shared=level == MQTT_5 and text.startswith(SHARED))
+        shared = _check_filter(reader.text(), level)
+        _check_options(reader.u8(), level, shared=shared)
         count += 1
     return packet_id, count
 
@@ -36,30 +35,37 @@ def decode_unsubscribe(body: bytes, level: int) -> tuple[bytes, int]:
     reader, packet_id = _begin(body, level, PacketType.UNSUBSCRIBE)
     count = 0
     while not reader.at_end:
-        check_topic_filter(reader.text())
+        _check_filter(reader.text(), level)
         count += 1
     return packet_id, count
 
 
 def _begin(body: bytes, level: int, packet: PacketType) -> tuple[Reader, bytes]:
-    """What both have in front of their filters, of which there must be one [MQTT-3.8.3-3, 3.10.3-2]."""
+    """What both have in front of their filters, of which there must be one."""
     reader = Reader(body)
     packet_id = reader.packet_id()
     if level == MQTT_5:
         decode_properties(reader.part(), packet)
     if reader.at_end:
-        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "no topic filter [MQTT-3.8.3-3, 3.10.3-2]")
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "no topic filter [MQTT-3.8.3-3, 5.0: 3.8.3-2; 3.10.3-2]")
     return reader, packet_id
+
+
+def _check_filter(text: str, level: int) -> bool:
+    """Check a topic filter; whether it is a shared subscription's, which only 5.0 knows."""
+    shared = level == MQTT_5 and text.startswith(SHARED)
+    check_topic_filter(text, shared=shared)
+    return shared
 
 
 def _check_options(options: int, level: int, *, shared: bool) -> None:
     """The byte behind a topic filter (5.0 section 3.8.3.1); 3.1.1 has the QoS only."""
     reserved = _RESERVED_5 if level == MQTT_5 else _RESERVED_3_1_1
     if options & reserved:
-        raise MalformedPacketError("reserved subscription options [MQTT-3.8.3-4, 5.0: 3.8.3-5]")
+        raise MalformedPacketError("reserved subscription options [MQTT-3-8.3-4, 5.0: 3.8.3-5]")
     if options & _QOS == _QOS_3:
-        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a subscription with QoS 3 (3.8.3.1)")
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a subscription with QoS 3 [MQTT-3-8.3-4] (5.0: 3.8.3.1)")
     if level == MQTT_5 and options & _RETAIN_HANDLING == _RETAIN_HANDLING_3:
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "Retain Handling 3 (3.8.3.1)")
-    if level == MQTT_5 and shared and options & _NO_LOCAL:
+    if shared and options & _NO_LOCAL:
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "No Local on a shared subscription [MQTT-3.8.3-4]")

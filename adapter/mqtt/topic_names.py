@@ -1,4 +1,8 @@
-"""Topic names and topic filters (section 4.7 of both specifications)."""
+"""Topic names and topic filters (section 4.7 of both specifications).
+
+What breaks their rules is malformed: 5.0 keeps its codes 0x8F and 0x90 for those that are "correctly formed, but not
+accepted" (table 3-10).
+"""
 
 from __future__ import annotations
 
@@ -10,30 +14,35 @@ SHARED = "$share/"
 
 
 def check_topic_name(name: str) -> str:
-    """The name, if a message may be published to it."""
+    """The name, if a message can be published to it: by a PUBLISH, a Will or a response [MQTT-3.3.2-2, 3.3.2-14]."""
     if not name:
         raise MalformedPacketError("an empty topic name [MQTT-4.7.3-1]")
     if "+" in name or "#" in name:
-        raise ProtocolError(ReasonCode.TOPIC_NAME_INVALID, "a topic name with a wildcard [MQTT-3.3.2-2]")
+        raise MalformedPacketError("a topic name with a wildcard [MQTT-4.7.1-1, 5.0: 4.7.0-1]")
     return name
 
 
 def decode_topic_name(raw: bytes) -> str:
-    """The topic name of a PUBLISH. Raises ProtocolError: 0x81 when it is no UTF-8, 0x90 when it has wildcards."""
+    """The topic name of a PUBLISH. Raises MalformedPacketError."""
     return check_topic_name(utf8(raw))
 
 
-def check_topic_filter(text: str) -> None:
-    """Raise ProtocolError when this cannot be subscribed to: wildcards must stand alone in their level, `#` in the last."""
+def check_topic_filter(text: str, *, shared: bool) -> None:
+    """Raise ProtocolError when this cannot be subscribed to.
+
+    `shared`: whether it names a shared subscription, which 3.1.1 does not know.
+    """
     if not text:
         raise MalformedPacketError("an empty topic filter [MQTT-4.7.3-1]")
-    if text.startswith(SHARED):
-        name, slash, text = text[len(SHARED) :].partition("/")
-        if not name or "+" in name or "#" in name or not slash or not text:
-            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a shared subscription without its parts [MQTT-4.8.2-1]")
+    if shared:
+        name, _, text = text[len(SHARED) :].partition("/")
+        if not name or "+" in name or "#" in name or not text:
+            raise ProtocolError(
+                ReasonCode.PROTOCOL_ERROR, "a shared subscription without its parts [MQTT-4.8.2-1, 4.8.2-2]"
+            )
     levels = text.split("/")
     for number, level in enumerate(levels, start=1):
         if "#" in level and (level != "#" or number != len(levels)):
-            raise MalformedPacketError("# that does not stand alone in the last level [MQTT-4.7.1-1]")
+            raise MalformedPacketError("# that does not stand alone in the last level [MQTT-4.7.1-2, 5.0: 4.7.1-1]")
         if "+" in level and level != "+":
-            raise MalformedPacketError("+ that does not stand alone in its level [MQTT-4.7.1-2]")
+            raise MalformedPacketError("+ that does not stand alone in its level [MQTT-4.7.1-3, 5.0: 4.7.1-2]")
