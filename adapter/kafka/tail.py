@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.client import AIOKafkaClient
 from aiokafka.structs import TopicPartition
 
+from adapter.errors import KafkaError, TransientKafkaError
 from adapter.kafka.failures import translate
 
 if TYPE_CHECKING:
+    import re
+    from collections.abc import AsyncIterator
+
     from adapter.kafka.options import KafkaOptions
 
 LOOK_FOR_TOPICS_SECONDS = 1.0
@@ -50,19 +52,16 @@ class TailRecord:
 async def tail(
     options: KafkaOptions, wanted: TailFilter, *, from_beginning: bool = False, limit: int | None = None
 ) -> AsyncIterator[TailRecord]:
-    """Yield records, from now on or from the oldest, until `limit` of them. Raises KafkaError when Kafka cannot be read.
+    """Yield records, from now on or from the oldest, until `limit` of them. Raises KafkaError if Kafka cannot be read.
 
-    Follows nobody's consumer group, commits nothing; reads committed records only.
+    Follows nobody's consumer group, commits nothing; reads committed records only. Creates no topic.
     """
     consumer = AIOKafkaConsumer(
         **options.connection(), group_id=None, enable_auto_commit=False, isolation_level="read_committed"
     )
-    # The consumer knows the topics it reads; a client of its own is asked which others there are.
-    client = AIOKafkaClient(**options.connection())
     try:
         await consumer.start()
-        await client.bootstrap()
-        reader = _Reader(consumer, client, wanted)
+        reader = _Reader(consumer, wanted)
         await reader.assign(from_beginning=from_beginning)
         left = limit
         while left is None or left > 0:
@@ -72,53 +71,41 @@ async def tail(
                     left = None if left is None else left - 1
                     if left == 0:
                         break
-    except (GeneratorExit, asyncio.CancelledError):
+    except KafkaError:
         raise
     except Exception as error:
         raise translate(error) from error
     finally:
-        await client.close()
         await consumer.stop()
 
 
 class _Reader:
     """Polls a consumer whose partitions grow with the topics."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, client: AIOKafkaClient, wanted: TailFilter) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, wanted: TailFilter) -> None:
         self._consumer = consumer
-        self._client = client
+        # A consumer keeps its client to itself, and has it ask about the topics by name that it reads: on a broker with
+        # `auto.create.topics.enable` that makes a deleted one anew. So the client is told to ask about all topics.
+        self._client = consumer._client  # noqa: SLF001 - see above
         self._wanted = wanted
         self._assigned: set[TopicPartition] = set()
+        self._there_at_first: set[TopicPartition] = set()
         self._look_at = 0.0
 
     async def assign(self, *, from_beginning: bool) -> None:
-        """Take over partitions that are not read yet. Those that appear later are read from their beginning."""
-        consumer = self._consumer
-        cluster = await self._client.fetch_all_metadata()
-        found = {
-            TopicPartition(name, partition)
-            for name in cluster.topics()
-            if self._wanted.topics.search(name)
-            for partition in cluster.partitions_for_topic(name) or ()
-            if self._wanted.partition in (None, partition)
-        }
-        new = found - self._assigned
-        if new:
-            positions = {place: await consumer.position(place) for place in self._assigned}
-            consumer.assign(list(self._assigned | new))
-            for place, offset in positions.items():
-                consumer.seek(place, offset)
-            await (consumer.seek_to_beginning if from_beginning else consumer.seek_to_end)(*new)
-            if not from_beginning:
-                for place in new:  # "from now" is now, not when the first poll comes to it
-                    await consumer.position(place)
-            self._assigned |= new
-        self._look_at = asyncio.get_running_loop().time() + LOOK_FOR_TOPICS_SECONDS
+        """Take over what there is, from its end or its beginning."""
+        await self._look()
+        if not from_beginning:
+            self._there_at_first = self._matching(led=False)
+        await self._take_over(self._matching())
 
     async def next(self) -> list[TailRecord]:
-        """What has come, waiting about a second for it; in order of time as far as one poll can tell."""
+        """Wait about a second for records; they are in order of time as far as one poll can tell."""
         if asyncio.get_running_loop().time() >= self._look_at:
-            await self.assign(from_beginning=True)
+            # While Kafka is away the consumer tries again by itself; so does this.
+            with contextlib.suppress(TransientKafkaError):
+                await self._look()
+                await self._take_over(self._matching())
         if not self._assigned:
             await asyncio.sleep(LOOK_FOR_TOPICS_SECONDS)
             return []
@@ -129,3 +116,39 @@ class _Reader:
             for raw in batch
         ]
         return sorted(records, key=lambda record: record.timestamp)
+
+    async def _look(self) -> None:
+        """Ask Kafka about all topics."""
+        self._client.set_topics(())
+        if not await self._client.force_metadata_update():
+            raise TransientKafkaError("no broker can be reached")
+        self._look_at = asyncio.get_running_loop().time() + LOOK_FOR_TOPICS_SECONDS
+
+    def _matching(self, *, led: bool = True) -> set[TopicPartition]:
+        """Find the partitions that are wanted; with `led`, those that can be read now."""
+        cluster = self._client.cluster
+        partitions = cluster.available_partitions_for_topic if led else cluster.partitions_for_topic
+        return {
+            TopicPartition(topic, partition)
+            for topic in cluster.topics()
+            if self._wanted.topics.search(topic)
+            for partition in partitions(topic) or ()
+            if self._wanted.partition in (None, partition)
+        }
+
+    async def _take_over(self, present: set[TopicPartition]) -> None:
+        """Read what is present and no longer what is not. What was not there at first is read from its beginning."""
+        if present == self._assigned:
+            return
+        consumer = self._consumer
+        positions = {place: await consumer.position(place) for place in self._assigned & present}
+        new = present - self._assigned
+        at_end = new & self._there_at_first
+        positions |= await consumer.beginning_offsets(list(new - at_end)) if new - at_end else {}
+        positions |= await consumer.end_offsets(list(at_end)) if at_end else {}
+        self._there_at_first -= at_end
+        consumer.assign(list(present))
+        self._client.set_topics(())
+        for place, offset in positions.items():
+            consumer.seek(place, offset)
+        self._assigned = present
