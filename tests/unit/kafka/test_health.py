@@ -1,0 +1,42 @@
+"""What readiness shows about Kafka."""
+
+from __future__ import annotations
+
+from structlog.testing import capture_logs
+
+from adapter.kafka.health import SILENT_SECONDS, Health
+
+
+def test_kafka_is_not_there_until_it_was_reached() -> None:
+    health = Health()
+    assert health.problem(0.0, None) == "not reached yet"
+    health.good(1.0)
+    assert health.problem(1.0, None) is None
+    assert health.reached == 1.0
+
+
+def test_the_last_trouble_shows_until_something_goes_well() -> None:
+    health = Health()
+    health.good(1.0)
+    health.bad("no broker can be reached")
+    assert health.problem(2.0, None) == "no broker can be reached"
+    health.good(3.0)
+    assert health.problem(3.0, None) is None
+
+
+def test_a_batch_without_an_answer_is_a_problem_after_a_while() -> None:
+    health = Health()
+    health.good(1.0)
+    assert health.problem(10.0 + SILENT_SECONDS, 10.0) is None
+    assert health.problem(10.5 + SILENT_SECONDS, 10.0) == f"a batch has had no answer for {SILENT_SECONDS + 0.5:.0f} s"
+
+
+def test_only_changes_are_logged() -> None:
+    health = Health()
+    with capture_logs() as lines:
+        for problem in (None, None, "away", "away still", None, None):
+            health.log_change(problem)
+    assert [(line["event"], line.get("reason")) for line in lines] == [
+        ("Kafka cannot be written to", "away"),
+        ("Kafka can be written to", None),
+    ]

@@ -1,0 +1,207 @@
+"""The producer keeps its promises to delivery while what is inside it breaks. (On a real Kafka: tests/e2e.)"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiokafka import errors
+from aiokafka.structs import TopicPartition
+from structlog.testing import capture_logs
+
+from adapter.errors import ConfigurationError, ProducerLostError, TransientKafkaError
+from adapter.kafka.embedded import EmbeddedKafka
+from adapter.kafka.options import KafkaOptions
+from adapter.kafka.producer import Producer
+from tests.support.batches import Sent, make_batch, send
+
+
+@pytest.fixture
+async def kafka() -> AsyncIterator[KafkaOptions]:
+    embedded = EmbeddedKafka()
+    options = KafkaOptions(await embedded.start(), request_timeout_ms=2000)
+    await embedded.create_topic("plant")
+    yield options
+    await embedded.stop()
+
+
+@pytest.fixture
+async def producer(kafka: KafkaOptions) -> AsyncIterator[Producer]:
+    producer = Producer(kafka, grace=0.2)
+    await producer.start()
+    yield producer
+    await producer.stop(1.0)
+
+
+def inner_producer(producer: Producer) -> Any:
+    """The aiokafka producer at work, to break it."""
+    assert producer._current is not None
+    return producer._current._producer
+
+
+def kill_sender(producer: Producer) -> None:
+    """What aiokafka does when something unforeseen happens in its sender."""
+    accumulator = inner_producer(producer)._message_accumulator
+    accumulator.fail_all(errors.KafkaError("Unexpected error during batch delivery"))
+
+
+def hold(producer: Producer, partition: int) -> None:
+    """Have the aiokafka producer at work never send what it is given for the partition."""
+    inner_producer(producer)._sender._muted_partitions.add(TopicPartition("plant", partition))
+
+
+async def test_offsets_are_told(producer: Producer) -> None:
+    batches = [make_batch("plant", 1, [b"1", b"2"]), make_batch("plant", 1, [b"3"])]
+    assert [await send(producer, batch) for batch in batches] == [None, None]
+    assert [batch.base_offset for batch in batches] == [0, 2]
+    assert producer.partitions("plant") == 4
+
+
+async def test_partitions_are_written_at_the_same_time(producer: Producer) -> None:
+    sent = [Sent(producer, make_batch("plant", partition, [b"1"])) for partition in range(4)]
+    assert [await each.answer() for each in sent] == [None] * 4
+
+
+async def test_a_second_batch_of_a_partition_is_a_fault_of_the_caller(producer: Producer) -> None:
+    sent = Sent(producer, make_batch("plant", 0, [b"1"]))
+    with pytest.raises(AssertionError, match="one batch a partition"):
+        Sent(producer, make_batch("plant", 0, [b"2"]))
+    assert await sent.answer() is None
+
+
+@pytest.mark.parametrize(("topic", "partition"), [("missing", 0), ("plant", 4)])
+async def test_a_partition_that_kafka_does_not_have_may_come(producer: Producer, topic: str, partition: int) -> None:
+    error = await send(producer, make_batch(topic, partition, [b"1"]))
+    assert isinstance(error, TransientKafkaError)
+    assert str(error) == f"partition {partition} of {topic} is not known"
+    assert producer.ready
+    assert producer.replacements == 0
+
+
+async def test_a_dead_sender_costs_no_batch(producer: Producer) -> None:
+    hold(producer, 1)
+    waiting = Sent(producer, make_batch("plant", 1, [b"1"]))
+    await asyncio.sleep(0)
+    kill_sender(producer)
+    assert isinstance(await send(producer, make_batch("plant", 0, [b"1"])), ProducerLostError)
+    assert isinstance(await waiting.answer(), ProducerLostError)
+    again = [Sent(producer, make_batch("plant", 0, [b"1"])), Sent(producer, waiting.batch)]
+    assert [await sent.answer() for sent in again] == [None, None]
+    assert producer.replacements == 1
+
+
+async def test_a_partition_that_is_parked_goes_on_and_others_have_not_waited(producer: Producer) -> None:
+    assert producer._current is not None
+    producer._current._spent.add(("plant", 0))
+    parked = Sent(producer, make_batch("plant", 0, [b"1"]))
+    other = Sent(producer, make_batch("plant", 1, [b"1"]))
+    assert list(producer._parked) == [("plant", 0)]
+    assert [await parked.answer(), await other.answer()] == [None, None]
+    assert producer.replacements == 1
+
+
+async def test_what_a_replaced_producer_does_not_answer_in_time_is_lost_and_not_sent_any_more(
+    producer: Producer,
+) -> None:
+    hold(producer, 1)
+    old = inner_producer(producer)
+    waiting = Sent(producer, make_batch("plant", 1, [b"1"]))
+    await asyncio.sleep(0)
+    producer._replace("the test wants it")
+    assert isinstance(await waiting.answer(5.0), ProducerLostError)
+    old._sender._muted_partitions.clear()
+    batch = make_batch("plant", 1, [b"2"])
+    assert await send(producer, batch) is None
+    assert batch.base_offset == 0, "the lost batch was written by the halted producer"
+
+
+async def test_what_a_replaced_producer_still_answers_is_not_lost(producer: Producer) -> None:
+    hold(producer, 1)
+    old = inner_producer(producer)
+    waiting = Sent(producer, make_batch("plant", 1, [b"1"]))
+    await asyncio.sleep(0)
+    producer._grace = 30.0
+    producer._replace("the test wants it")
+    while not producer.replacements:
+        await asyncio.sleep(0.001)
+    old._sender._muted_partitions.clear()
+    assert await send(producer, make_batch("plant", 0, [b"1"])) is None
+    old._message_accumulator.waiter().set_result(None)  # wakes the old sender
+    assert await waiting.answer() is None
+    assert waiting.batch.base_offset == 0
+
+
+async def test_a_batch_in_line_goes_first_when_its_partition_runs_out_of_sequence_numbers(kafka: KafkaOptions) -> None:
+    producer = Producer(kafka, most_records=4)
+    await producer.start()
+    batches = [make_batch("plant", 0, [b"1", b"2", b"3"]) for _ in range(3)]
+    assert [await send(producer, batch) for batch in batches] == [None] * 3
+    assert [batch.base_offset for batch in batches] == [0, 3, 6]
+    assert producer.replacements == 2
+    await producer.stop(1.0)
+
+
+async def test_every_batch_is_answered_once_when_the_producer_stops(producer: Producer) -> None:
+    for partition in (0, 1):
+        hold(producer, partition)
+    assert producer._current is not None
+    producer._current._spent.add(("plant", 2))
+    sent = [Sent(producer, make_batch("plant", partition, [b"1"])) for partition in range(4)]
+    producer._replaced.extend([time.monotonic()] * 10)
+    await producer.stop(0.1)
+    answers = [await each.answer() for each in sent]
+    assert [type(answer) for answer in answers] == [ProducerLostError] * 2 + [type(answers[2]), type(None)]
+    assert answers[2] is None or isinstance(answers[2], ProducerLostError)
+    assert isinstance(await send(producer, make_batch("plant", 0, [b"1"])), ProducerLostError)
+    assert producer.problem == "stopped"
+    assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+
+
+async def test_stopping_twice_or_before_the_start_does_no_harm(kafka: KafkaOptions) -> None:
+    producer = Producer(kafka)
+    await producer.stop(1.0)
+    await producer.stop(1.0)
+
+
+async def test_replacements_that_follow_each_other_closely_are_slowed_down(producer: Producer) -> None:
+    """Each costs the brokers a producer identifier for a day."""
+    began = time.monotonic()
+    for _ in range(11):
+        assert producer._current is not None
+        producer._current._spent.add(("plant", 0))
+        assert await send(producer, make_batch("plant", 0, [b"1"])) is None
+    assert producer.replacements == 11
+    assert time.monotonic() - began > 1.0
+
+
+async def test_kafka_that_is_away_is_said_and_start_can_be_called_again(kafka: KafkaOptions) -> None:
+    producer = Producer(KafkaOptions("127.0.0.1:1"))
+    for _ in range(2):
+        with pytest.raises(TransientKafkaError, match=r"127\.0\.0\.1:1"):
+            await producer.start()
+    assert not producer.ready
+    assert "127.0.0.1:1" in str(producer.problem)
+    with pytest.raises(TransientKafkaError):
+        await producer.refresh_metadata()
+    await producer.stop(1.0)
+
+
+async def test_a_certificate_that_cannot_be_used_ends_the_start() -> None:
+    producer = Producer(KafkaOptions("127.0.0.1:1", security_protocol="SSL", ssl_cafile="/nowhere/ca.pem"))
+    with pytest.raises(ConfigurationError):
+        await producer.start()
+
+
+async def test_a_fault_of_the_caller_is_logged_and_ends_nothing(producer: Producer) -> None:
+    def fails(*_: object) -> None:
+        raise ValueError("a fault")
+
+    with capture_logs() as lines:
+        producer.send(make_batch("plant", 0, [b"1"]), fails)
+        while not lines:
+            await asyncio.sleep(0.001)
+    assert [line["event"] for line in lines] == ["a task of the producer failed"]
+    assert await send(producer, make_batch("plant", 0, [b"2"])) is None

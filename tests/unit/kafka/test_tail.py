@@ -1,0 +1,112 @@
+"""`tail` shows what reaches Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapter.errors import TransientKafkaError
+from adapter.kafka.embedded import EmbeddedKafka
+from adapter.kafka.options import KafkaOptions
+from adapter.kafka.producer import Producer
+from adapter.kafka.tail import TailFilter, TailRecord, tail
+from tests.support.batches import ARRIVED_MS, make_batch, send
+
+ALL = TailFilter(re.compile("^plant"))
+HEADERS = (("creation-time", b"%d" % ARRIVED_MS), ("device_id", b"device"))
+
+
+class Plant:
+    """An embedded Kafka and a producer."""
+
+    def __init__(self, kafka: EmbeddedKafka, producer: Producer, options: KafkaOptions) -> None:
+        self._kafka = kafka
+        self._producer = producer
+        self.options = options
+
+    async def make(self, topic: str) -> None:
+        await self._kafka.create_topic(topic)
+        await self._producer.refresh_metadata()
+
+    async def write(self, topic: str, partition: int, *payloads: bytes, key: bytes = b"device") -> None:
+        assert await send(self._producer, make_batch(topic, partition, payloads, key=key)) is None
+
+
+@pytest.fixture
+async def plant() -> AsyncIterator[Plant]:
+    kafka = EmbeddedKafka()
+    options = KafkaOptions(await kafka.start())
+    producer = Producer(options)
+    await producer.start()
+    plant = Plant(kafka, producer, options)
+    await plant.make("plant.a")
+    yield plant
+    await producer.stop(1.0)
+    await kafka.stop()
+
+
+async def values(records: AsyncIterator[TailRecord]) -> list[bytes | None]:
+    return [record.value async for record in records]
+
+
+async def test_a_record_is_shown_whole(plant: Plant) -> None:
+    await plant.write("plant.a", 2, b"0", b"1")
+    records = [record async for record in tail(plant.options, ALL, from_beginning=True, limit=2)]
+    assert records[1] == TailRecord("plant.a", 2, 1, ARRIVED_MS, b"device", HEADERS, b"1")
+
+
+async def test_it_begins_now_when_not_asked_for_the_beginning(plant: Plant) -> None:
+    await plant.write("plant.a", 0, b"before")
+    records = tail(plant.options, ALL, limit=1)
+    showing = asyncio.create_task(values(records))
+    async with asyncio.timeout(20):
+        while not showing.done():
+            await plant.write("plant.a", 0, b"after")
+            await asyncio.wait((showing,), timeout=0.1)
+    assert await showing == [b"after"]
+
+
+async def test_a_topic_that_appears_later_is_shown_from_its_first_record_on(plant: Plant) -> None:
+    records = tail(plant.options, ALL, from_beginning=True)
+    await plant.write("plant.a", 0, b"1")
+    async with asyncio.timeout(20):
+        assert (await anext(records)).value == b"1"
+        await plant.make("plant.b")
+        await plant.write("plant.b", 1, b"2")
+        await plant.make("other")
+        await plant.write("other", 1, b"3")
+        assert (await anext(records)).value == b"2"
+        await plant.write("plant.a", 0, b"4")
+        assert (await anext(records)).value == b"4"
+    await records.aclose()  # type: ignore[attr-defined] # it is a generator
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        (TailFilter(re.compile("a$"), partition=1), [b"b", b"d"]),
+        (TailFilter(re.compile("a$"), key=b"k2"), [b"c", b"d"]),
+        (TailFilter(re.compile("a$"), partition=1, key=b"k2"), [b"d"]),
+        (TailFilter(re.compile("a$"), headers=(("device_id", b"device"),)), [b"a", b"b", b"c", b"d"]),
+    ],
+)
+async def test_filters_hold_together(plant: Plant, wanted: TailFilter, shown: list[bytes]) -> None:
+    await plant.write("plant.a", 0, b"a", key=b"k1")
+    await plant.write("plant.a", 1, b"b", key=b"k1")
+    await plant.write("plant.a", 0, b"c", key=b"k2")
+    await plant.write("plant.a", 1, b"d", key=b"k2")
+    assert sorted(await values(tail(plant.options, wanted, from_beginning=True, limit=len(shown)))) == shown
+
+
+def test_a_record_without_a_wanted_header_is_not_wanted() -> None:
+    record = TailRecord("plant.a", 0, 0, ARRIVED_MS, b"k", HEADERS, b"")
+    assert not TailFilter(re.compile(""), headers=(("device_id", b"other"),)).wants(record)
+
+
+async def test_kafka_that_cannot_be_reached_is_an_error(plant: Plant) -> None:
+    options = KafkaOptions("127.0.0.1:1")
+    with pytest.raises(TransientKafkaError):
+        await values(tail(options, ALL, limit=1))

@@ -1,0 +1,173 @@
+"""Partition counts come from Kafka, and what changes about them is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from adapter.errors import TransientKafkaError
+from adapter.kafka.topics import Topics
+
+
+class FakeMetadata:
+    """Kafka has `there`; the producer knows what it was at the last refresh."""
+
+    def __init__(self, **there: int) -> None:
+        self.there = dict(there)
+        self.known = dict(there)
+        self.asked: list[float] = []
+        self.away = False
+
+    def partitions(self, topic: str) -> int | None:
+        return self.known.get(topic)
+
+    async def refresh_metadata(self) -> None:
+        self.asked.append(time.monotonic())
+        await asyncio.sleep(0)
+        if self.away:
+            raise TransientKafkaError("away")
+        self.known = dict(self.there)
+
+
+class Changes(list[tuple[str, int, int]]):
+    def __call__(self, topic: str, old: int, new: int) -> None:
+        self.append((topic, old, new))
+
+
+def topics(metadata: FakeMetadata, changes: Changes | None = None) -> Topics:
+    return Topics(metadata, 60.0, changes if changes is not None else Changes())
+
+
+async def test_a_known_topic_is_answered_without_asking() -> None:
+    metadata = FakeMetadata(plant=3)
+    known = topics(metadata)
+    assert known.partition_count("plant") == 3
+    assert await known.find("plant") == 3
+    assert metadata.asked == []
+
+
+async def test_a_topic_that_kafka_does_not_have_is_looked_for_twice() -> None:
+    metadata = FakeMetadata()
+    assert await topics(metadata).find("plant") is None
+    assert len(metadata.asked) == 2
+
+
+async def test_a_new_topic_is_found() -> None:
+    metadata = FakeMetadata()
+    known = topics(metadata)
+    metadata.there["plant"] = 6
+    assert known.partition_count("plant") is None
+    assert await known.find("plant") == 6
+    assert known.partition_count("plant") == 6
+
+
+async def test_while_kafka_is_away_nothing_is_said_about_a_topic() -> None:
+    metadata = FakeMetadata()
+    metadata.away = True
+    with pytest.raises(TransientKafkaError):
+        await topics(metadata).find("plant")
+
+
+async def test_many_who_look_at_once_share_one_question() -> None:
+    metadata = FakeMetadata()
+    known = topics(metadata)
+    metadata.there |= {f"plant-{number}": 1 for number in range(50)}
+    counts = await asyncio.gather(*(known.find(f"plant-{number}") for number in range(50)))
+    assert counts == [1] * 50
+    assert len(metadata.asked) == 1
+
+
+async def test_kafka_is_asked_about_once_a_second_however_many_topics_are_missing() -> None:
+    metadata = FakeMetadata()
+    known = topics(metadata)
+    await asyncio.gather(*(known.find("missing") for _ in range(20)))
+    await known.find("missing")
+    assert len(metadata.asked) == 4
+    assert all(later - earlier > 0.9 for earlier, later in zip(metadata.asked, metadata.asked[1:], strict=False))
+
+
+async def test_an_answer_is_never_older_than_the_question() -> None:
+    """Who asks while an answer is on its way waits for the next one."""
+    metadata = FakeMetadata()
+    known = topics(metadata)
+    first = asyncio.create_task(known.refresh())
+    while not metadata.asked:
+        await asyncio.sleep(0)
+    await known.refresh()
+    assert len(metadata.asked) == 2
+    await first
+
+
+async def test_one_who_gives_up_does_not_spoil_it_for_the_others() -> None:
+    metadata = FakeMetadata()
+    known = topics(metadata)
+    metadata.there["plant"] = 1
+    impatient, patient = asyncio.create_task(known.find("plant")), asyncio.create_task(known.find("plant"))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    assert await patient == 1
+
+
+async def test_more_partitions_are_told() -> None:
+    metadata, changes = FakeMetadata(plant=3), Changes()
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    metadata.there["plant"] = 5
+    await known.refresh()
+    assert changes == [("plant", 3, 5)]
+    assert known.partition_count("plant") == 5
+
+
+async def test_a_topic_is_gone_when_two_answers_lack_it() -> None:
+    metadata, changes = FakeMetadata(plant=3), Changes()
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    metadata.there = {}
+    await known.refresh()
+    assert (known.partition_count("plant"), changes) == (3, [])
+    await known.refresh()
+    assert (known.partition_count("plant"), changes) == (None, [("plant", 3, 0)])
+
+
+async def test_a_topic_that_one_answer_lacks_is_not_gone() -> None:
+    metadata, changes = FakeMetadata(plant=3), Changes()
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    for there in ({}, {"plant": 3}, {}, {"plant": 3}):
+        metadata.there = there
+        await known.refresh()
+    assert (known.partition_count("plant"), changes) == (3, [])
+
+
+async def test_the_embedded_broker_makes_what_is_missing() -> None:
+    metadata = FakeMetadata(old=1)
+    made: list[str] = []
+
+    async def create(topic: str) -> None:
+        made.append(topic)
+        metadata.there[topic] = 4
+
+    known = Topics(metadata, 60.0, Changes(), create)
+    assert await known.find("old") == 1
+    assert await known.find("plant") == 4
+    assert made == ["plant"]
+    assert len(metadata.asked) == 1
+
+
+async def test_changes_are_noticed_by_themselves_also_after_kafka_was_away() -> None:
+    metadata, changes = FakeMetadata(plant=1), Changes()
+    known = Topics(metadata, 0.01, changes)
+    known.partition_count("plant")
+    metadata.away = True
+    await known.start()
+    while not metadata.asked:
+        await asyncio.sleep(0.001)
+    metadata.there["plant"] = 2
+    metadata.away = False
+    async with asyncio.timeout(5):
+        while not changes:
+            await asyncio.sleep(0.001)
+    await known.stop()
+    assert changes == [("plant", 1, 2)]
