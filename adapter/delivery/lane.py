@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 from adapter.model import Batch, Run
 
 if TYPE_CHECKING:
+    from adapter.counters import Ledger
+    from adapter.delivery.budget import Budget
     from adapter.model import Owner
 
 
@@ -31,17 +33,23 @@ class LaneState(Enum):
     BACKING_OFF = "backing_off"
 
 
+EMPTY = LaneState.EMPTY  # looked up for every run
+
+
 class Keeper(Protocol):
     """The pipeline, as its lanes see it."""
 
-    def taken(self, lane: Lane, run: Run) -> None:
-        """`run` is now in `lane`: account for it, and send when the lane is idle."""
+    budget: Budget
+    ledger: Ledger
+
+    def wake(self, lane: Lane) -> None:
+        """An empty lane has something to send now."""
 
 
 class Lane:
     """The queue and the batch in flight of one partition; `retired` lanes get no new routes and end when empty."""
 
-    __slots__ = ("_keeper", "_runs_at_most", "batch", "partition", "queue", "retired", "state", "topic")
+    __slots__ = ("_budget", "_keeper", "_pending", "_runs_at_most", "batch", "partition", "queue", "retired", "state", "topic")
 
     def __init__(self, topic: str, partition: int, keeper: Keeper) -> None:
         self.topic = topic
@@ -51,12 +59,18 @@ class Lane:
         self.state = LaneState.EMPTY
         self.retired = False
         self._keeper = keeper
+        self._budget = keeper.budget
+        self._pending = keeper.ledger.pending
         self._runs_at_most = 0  # while a culprit is searched: how many runs the next batch may hold
 
     def put(self, run: Run) -> None:
         """Take a run, behind everything taken before."""
+        self._pending[run.qos] += len(run.payloads)
+        self._budget.charge(run.owner, run.size)
         self.queue.append(run)
-        self._keeper.taken(self, run)
+        if self.state is EMPTY:
+            self.state = LaneState.WAITING
+            self._keeper.wake(self)
 
     def next_batch(self, max_size: int) -> Batch:
         """Take the next batch off the queue: whole runs, in order, at most `max_size` bytes (one run at the least)."""

@@ -1,6 +1,6 @@
 """The lanes together: group commit, outcomes, retries, the delivery timeout, drain. No I/O; the clock is passed in.
 
-The way down: `Lane.put` → `taken` → (end of the loop's turn, or `linger`) → `_flush` → `Producer.send`.
+The way down: `Lane.put` → `wake` → (end of the loop's turn, or `linger`) → `_flush` → `Producer.send`.
 The way back: `_answered`, once a batch → the outcome of its runs → `Owner.settled`, once a connection.
 
 Who owns a failure:
@@ -51,8 +51,8 @@ class Pipeline:
         self._config = config
         self._producer = producer
         self._timers = timers
-        self._budget = budget
-        self._ledger = ledger
+        self.budget = budget
+        self.ledger = ledger
         self.counters = DeliveryCounters()
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._awake: list[Lane] = []
@@ -71,15 +71,8 @@ class Pipeline:
             lane = self._lanes[key] = Lane(topic, partition, self)
         return lane
 
-    def taken(self, lane: Lane, run: Run) -> None:
-        """Account for a run that a lane took."""
-        self._ledger.pending[run.qos] += len(run.payloads)
-        self._budget.charge(run.owner, run.size)
-        if lane.state is LaneState.EMPTY:
-            lane.state = LaneState.WAITING
-            self._wake(lane)
-
-    def _wake(self, lane: Lane) -> None:
+    def wake(self, lane: Lane) -> None:
+        """Send what an idle lane got, soon."""
         self._awake.append(lane)
         if not self._flush_scheduled:
             self._flush_scheduled = True
@@ -122,17 +115,17 @@ class Pipeline:
             self._backoffs.pop(lane, None)
             lane.finish_batch()
             self._settle(batch.runs, ACKNOWLEDGED)
-            self._budget.release(batch.size)
+            self.budget.release(batch.size)
         elif batch.runs[0].outcome is not None:  # given up on while it was away: nobody waits for it any more
             self.counters.batches_failed += 1
             lane.finish_batch()
-            self._budget.release(batch.size)
+            self.budget.release(batch.size)
         elif isinstance(error, RejectedError):
             self.counters.batches_failed += 1
             culprit = lane.cut_batch()
             if culprit is not None:
                 self._fail(lane, [culprit], Outcome(Fate.REFUSED, Reason.REJECTED_BY_KAFKA, str(error)))
-                self._budget.release(culprit.size)
+                self.budget.release(culprit.size)
         else:
             self.counters.batches_failed += 1
             self._back_off(lane)
@@ -154,8 +147,8 @@ class Pipeline:
 
     def _settle(self, runs: Iterable[Run], outcome: Outcome) -> None:
         """Give runs their outcome, and tell each connection once. Runs that were given up on keep that outcome."""
-        ledger = self._ledger
-        budget = self._budget
+        ledger = self.ledger
+        budget = self.budget
         touched: dict[Owner, None] = {}
         for run in runs:
             if run.outcome is not None:
@@ -185,7 +178,7 @@ class Pipeline:
         for owner in failed:
             withdrawn = lane.withdraw(owner)
             self._settle(withdrawn, BEHIND_A_FAILURE)
-            self._budget.release(sum(run.size for run in withdrawn))
+            self.budget.release(sum(run.size for run in withdrawn))
         self._settle(runs, outcome)
         if lane.state is LaneState.WAITING and not lane.queue:
             lane.state = LaneState.EMPTY
@@ -212,11 +205,11 @@ class Pipeline:
             self._fail(lane, batch.runs, at_kafka)
             if lane.state is LaneState.BACKING_OFF:
                 lane.finish_batch()
-                self._budget.release(batch.size)
+                self.budget.release(batch.size)
         overdue = lane.overdue(arrived_before)
         if overdue:
             self._fail(lane, overdue, waiting)
-            self._budget.release(sum(run.size for run in overdue))
+            self.budget.release(sum(run.size for run in overdue))
         if lane.state is LaneState.WAITING:
             self._send_next(lane)
 
@@ -228,7 +221,7 @@ class Pipeline:
     @property
     def pending(self) -> int:
         """Messages without an outcome, of every QoS."""
-        return sum(self._ledger.pending)
+        return sum(self.ledger.pending)
 
     def when_idle(self, callback: Callable[[], None]) -> None:
         """Call back once, when nothing is pending (maybe at once)."""

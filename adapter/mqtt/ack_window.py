@@ -46,6 +46,9 @@ class AckWindow:
                 break
             count += 1
             self.unacknowledged -= len(entry.packet_ids)
+        if count == len(entries):
+            self._entries = []
+            return entries
         settled = entries[:count]
         del entries[:count]
         return settled

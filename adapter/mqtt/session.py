@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolError
 from adapter.model import Connect, Fate, Identity, Outcome
-from adapter.mqtt.connect import decode_connect, peek_level
+from adapter.mqtt.connect import MQTT_5, decode_connect, peek_level
 from adapter.mqtt.disconnect import decode_disconnect
 from adapter.mqtt.framing import packet_size, remaining_length
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.publish_flow import MQTT_5, PublishFlow
+from adapter.mqtt.publish_flow import PUBLISH_TYPE, PublishFlow
 from adapter.mqtt.replies import (
     PINGRESP,
     ConnackProperties,
@@ -52,6 +52,9 @@ class State(Enum):
     CLOSED = "closed"
 
 
+CLOSED = State.CLOSED  # looked up for every read
+
+
 class Session:
     """`level` is 0 before the CONNECT, then 4 (3.1.1) or 5. `watched_second` belongs to `Deadlines`."""
 
@@ -63,13 +66,14 @@ class Session:
         "_keep_alive",
         "_last_received",
         "_need",
-        "_pause",
         "_peer",
         "_state",
         "_tenant",
         "_wire",
         "frontend",
+        "is_open",
         "level",
+        "pauses",
         "peer_packet_limit",
         "problem_information",
         "watched_second",
@@ -78,6 +82,7 @@ class Session:
     def __init__(self, frontend: Frontend, wire: Wire, peer: str) -> None:
         self.frontend = frontend
         self.level = 0
+        self.is_open = False  # whether packets may be sent to the device: the state is OPEN
         self.peer_packet_limit: int | None = None
         self.problem_information = True
         self.watched_second = 0
@@ -89,27 +94,23 @@ class Session:
         self._tenant: str | None = None
         self._held: bytearray | None = None
         self._need = 0
-        self._pause = 0
+        self.pauses = 0
         self._keep_alive = 0.0
         self._last_received = frontend.time()
         self._connect_by = self._last_received + frontend.config.connect_timeout
         frontend.sessions.add(self)
         frontend.deadlines.watch(self, self._connect_by)
 
-    @property
-    def is_open(self) -> bool:
-        """Whether packets may be sent to the device."""
-        return self._state is State.OPEN
-
     # -- bytes in --------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes) -> None:
         """What the socket brought. Never raises for what a peer sent."""
-        self._last_received = self.frontend.time()
-        self.frontend.counters.bytes_received += len(data)
+        frontend = self.frontend
+        self._last_received = frontend.time()
+        frontend.counters.bytes_received += len(data)
         if self._held is not None:
             self._held += data
-            if self._pause or len(self._held) < self._need:
+            if self.pauses or len(self._held) < self._need:
                 return
             data = bytes(self._held)
             self._held = None
@@ -119,8 +120,8 @@ class Session:
         pos = 0
         end = len(data)
         try:
-            while not self._pause and self._state is not State.CLOSED and end - pos >= 2:
-                if data[pos] >> 4 == PacketType.PUBLISH and self._flow is not None:
+            while not self.pauses and end - pos >= 2 and self._state is not CLOSED:
+                if self._flow is not None and data[pos] >> 4 == PUBLISH_TYPE:
                     after = self._flow.take(data, pos, end)
                 else:
                     after = self._take_packet(data, pos, end)
@@ -129,14 +130,11 @@ class Session:
                 pos = after
         except ProtocolError as error:
             self._end_for(error)
-        if self._state is State.CLOSED:
-            self._held = None
-            return
-        if pos < end:
+        if pos < end and self._state is not CLOSED:
             self._held = bytearray(data[pos:])
             # A pause can end with any number of complete packets here; without one, the first is incomplete.
             self._need = packet_size(self._held) if end - pos >= 2 else 2
-        if self._flow is not None:
+        if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
 
     def _take_packet(self, data: bytes, pos: int, end: int) -> int:
@@ -241,6 +239,7 @@ class Session:
         self._tenant = result.tenant
         frontend.register(self, result.tenant, connect.client_id)
         self._state = State.OPEN
+        self.is_open = True
         self._flow = PublishFlow(self, result)
         properties = ConnackProperties()
         if self.level == MQTT_5:
@@ -277,17 +276,17 @@ class Session:
 
     def pause(self, why: int) -> None:
         """Read nothing from the socket for now."""
-        if not self._pause:
+        if not self.pauses:
             self._wire.pause_reading()
             self.frontend.counters.paused += 1
-        self._pause |= why
+        self.pauses |= why
 
     def resume(self, why: int) -> None:
         """This reason is gone; when it was the last one, go on with what is held, then with the socket."""
-        if not self._pause & why:
+        if not self.pauses & why:
             return
-        self._pause &= ~why
-        if self._pause or self._state is State.CLOSED:
+        self.pauses &= ~why
+        if self.pauses or self._state is State.CLOSED:
             return
         self.frontend.counters.paused -= 1
         self._last_received = self.frontend.time()  # our pause is not the device's silence
@@ -303,7 +302,7 @@ class Session:
     def check_deadline(self, now: float) -> None:
         """Called by `Deadlines` about when the session asked for it."""
         if self._state is State.OPEN:
-            if self._pause:  # it cannot be heard, because we do not listen
+            if self.pauses:  # it cannot be heard, because we do not listen
                 self._last_received = now
             deadline = self._last_received + self._keep_alive
             if now < deadline:
@@ -358,9 +357,10 @@ class Session:
         if self._state is State.CLOSED:
             return
         self._state = State.CLOSED
+        self.is_open = False
         frontend = self.frontend
         frontend.counters.closed[cause] += 1
-        if self._pause:
+        if self.pauses:
             frontend.counters.paused -= 1
         frontend.deadlines.forget(self)
         frontend.unregister(self, self._tenant, self._client_id)

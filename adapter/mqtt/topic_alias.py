@@ -1,0 +1,62 @@
+"""What only MQTT 5.0 puts in front of a payload: properties, and topics by number (section 3.3.2.3)."""
+
+from __future__ import annotations
+
+from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.model import NO_PROPERTIES, PublishProperties
+from adapter.mqtt.framing import remaining_length
+from adapter.mqtt.publish import decode_publish_properties
+from adapter.reasons import ReasonCode
+
+
+class PublishPrefixes:
+    """The aliases that one connection has set, and its property lists of late, so that each is parsed once."""
+
+    __slots__ = ("_aliases", "_highest_alias", "_most", "_parsed")
+
+    def __init__(self, highest_alias: int, most: int) -> None:
+        self._aliases: dict[int, bytes] = {}
+        self._highest_alias = highest_alias
+        self._most = most
+        self._parsed: dict[bytes, PublishProperties] = {}
+
+    def read(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int]:
+        """Read the property list that begins at `at` in a packet that ends at `stop`.
+
+        Returns the topic (the one that an alias stands for), the bytes of the list, and where the payload begins.
+        Raises ProtocolError.
+        """
+        header = remaining_length(data, at)
+        if header is None:
+            raise MalformedPacketError("a PUBLISH without a property length")
+        length, at = header
+        payload_at = at + length
+        if payload_at > stop:
+            raise MalformedPacketError("the properties are longer than the PUBLISH")
+        properties = data[at:payload_at]
+        alias = self.parsed(properties).topic_alias
+        return topic if alias is None else self._stands_for(alias, topic), properties, payload_at
+
+    def parsed(self, properties: bytes) -> PublishProperties:
+        """A property list, without its length, parsed. Raises ProtocolError."""
+        if not properties:
+            return NO_PROPERTIES
+        parsed = self._parsed.get(properties)
+        if parsed is None:
+            parsed = decode_publish_properties(properties)
+            if len(self._parsed) >= self._most:
+                self._parsed.clear()
+            self._parsed[properties] = parsed
+        return parsed
+
+    def _stands_for(self, alias: int, topic: bytes) -> bytes:
+        """The topic of a message with this alias; a topic beside it gives it a new meaning."""
+        if alias > self._highest_alias:  # [MQTT-3.3.2-9]
+            raise ProtocolError(ReasonCode.TOPIC_ALIAS_INVALID, "the topic alias is above Topic Alias Maximum")
+        if topic:
+            self._aliases[alias] = topic
+            return topic
+        try:
+            return self._aliases[alias]
+        except KeyError:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the topic alias stands for no topic") from None
