@@ -114,6 +114,8 @@ class Pipeline:
         if error is None:
             self._backoffs.pop(lane, None)
             lane.finish_batch()
+            if lane.queue:  # first give Kafka the next batch to work on, then tell the devices about this one
+                self._send_next(lane)
             self._settle(batch.runs, ACKNOWLEDGED)
             self.budget.release(batch.size)
         elif batch.runs[0].outcome is not None:  # given up on while it was away: nobody waits for it any more
