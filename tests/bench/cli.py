@@ -3,6 +3,7 @@
 import argparse
 import json
 import resource
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -70,13 +71,12 @@ def order(peers: Sequence[Peer], round_number: int) -> list[Peer]:
     return [*peers[at:], *peers[:at]]
 
 
-def measure(bench: Bench, shapes: Sequence[Shape], names: Sequence[str], rounds: int) -> Results:
+def measure(bench: Bench, shapes: Sequence[Shape], peers: Sequence[Peer], rounds: int, *, with_limit: bool) -> Results:
     """All rounds, after one of Kafka's own benchmark that counts for nothing: it warms the broker."""
     results = Results()
-    peers = [PEERS[name] for name in PEERS if name in names]
     bench.limit(0)
     for round_number in range(1, rounds + 1):
-        if limit.SYSTEM in names:
+        if with_limit:
             results.all.append(bench.limit(round_number))
         for shape in shapes:
             for peer in order(peers, round_number):
@@ -91,12 +91,15 @@ def measure(bench: Bench, shapes: Sequence[Shape], names: Sequence[str], rounds:
 def main(arguments: Sequence[str]) -> int:
     """Measure, print, write; the exit code is 0 unless `--check` is given and a goal is missed."""
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # and so end what was started
     open_files()
+    peers = [PEERS[name] for name in PEERS if name in options.peers]
     shapes = [SHAPES[name] for name in SHAPES if name in options.shapes]
     document: dict[str, Any] = {
         "date": environment.now(),
         "machine": environment.machine(),
-        "versions": environment.versions(PEERS[name] for name in PEERS if name in options.peers),
+        "versions": environment.versions(peers),
+        "conditions": {peer.name: peer.conditions for peer in peers},
         "rounds": options.rounds,
         "seconds": options.seconds,
         "messages": options.messages,
@@ -104,11 +107,10 @@ def main(arguments: Sequence[str]) -> int:
     }
     with KafkaBroker(fast_start=False, heap=BROKER_HEAP) as broker:
         bench = Bench(broker.bootstrap, KafkaTopics(broker), options.seconds, options.messages)
-        results = measure(bench, shapes, options.peers, options.rounds)
+        results = measure(bench, shapes, peers, options.rounds, with_limit=limit.SYSTEM in options.peers)
     reached = goals(results)
     document["results"] = [asdict(result) for result in results.all]
     document["goals"] = [{**asdict(goal), "met": goal.met} for goal in reached]
     options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    titles = {name: peer.title for name, peer in PEERS.items()}
-    sys.stdout.write("\n" + report(results, shapes, titles, reached))
+    sys.stdout.write("\n" + report(results, shapes, peers, reached))
     return 1 if options.check and any(goal.met is False for goal in reached) else 0

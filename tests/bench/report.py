@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from tests.bench import limit
 from tests.bench.goals import OURS, PEER, Goal
+from tests.bench.peers.base import Peer
 from tests.bench.results import Results, Spread, cpu, idle, p50, p99, rate
 from tests.bench.shapes import Shape
 
@@ -28,16 +29,16 @@ def number(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell: the first to the left, the others to the right."""
+def table(rows: Sequence[Sequence[str]], *, right: bool = True) -> str:
+    """Columns as wide as their widest cell: the first to the left, the others to the right where they are figures."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = []
     for row in rows:
-        first, *others = (
-            cell.ljust(width) if not at else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        lines.append("  ".join([first, *others]).rstrip())
+        cells = [
+            cell.rjust(width) if column and right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
@@ -48,7 +49,8 @@ def remarks(results: Results, system: str, shape: Shape) -> str:
     disordered = sum(result.disordered for result in rounds)
     words = []
     if missing:
-        words.append(f"{missing:,} not in Kafka" if missing > 0 else f"{-missing:,} twice in Kafka")
+        fate = "dropped" if not shape.qos else "not in Kafka" if missing > 0 else "twice in Kafka"
+        words.append(f"{abs(missing):,} {fate}")
     if disordered:
         words.append(f"{disordered:,} PUBACKs out of order")
     return ", ".join(words)
@@ -92,12 +94,15 @@ def goal_lines(goals: Iterable[Goal]) -> str:
         )
         for goal in goals
     ]
-    return f"Goals\n{table(rows)}"
+    return f"Goals\n{table(rows, right=False)}"
 
 
-def report(results: Results, shapes: Iterable[Shape], titles: dict[str, str], goals: Iterable[Goal]) -> str:
+def report(results: Results, shapes: Iterable[Shape], peers: Iterable[Peer], goals: Iterable[Goal]) -> str:
     """The whole of it."""
-    parts = [shape_table(results, shape, titles) for shape in shapes]
+    peers = list(peers)
+    titles = {peer.name: peer.title for peer in peers}
+    parts = [table([(peer.title, peer.conditions) for peer in peers], right=False)]
+    parts += [shape_table(results, shape, titles) for shape in shapes]
     if results.of(limit.SYSTEM, limit.SHAPE):
         parts.append(limit_line(results))
     parts.append(goal_lines(goals))

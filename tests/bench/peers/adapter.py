@@ -27,6 +27,7 @@ class Adapter:
 
     name = "adapter"
     title = "adapter"
+    conditions = "default settings, password file, all record headers, metrics; PUBACK after acks=all"
     to_kafka = True
 
     def topic(self, site: Site) -> str:

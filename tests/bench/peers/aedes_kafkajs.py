@@ -16,6 +16,7 @@ class AedesKafkajs:
 
     name = "aedes"
     title = "aedes + kafkajs"
+    conditions = "no authentication, no record headers; PUBACK after acks=all, idempotent"
     to_kafka = True
 
     def topic(self, site: Site) -> str:

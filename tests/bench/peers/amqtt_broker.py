@@ -14,6 +14,7 @@ class AmqttBroker:
 
     name = "amqtt"
     title = "amqtt (no Kafka)"
+    conditions = "stock broker, no authentication; PUBACK on receipt, nothing stored"
     to_kafka = False
 
     def topic(self, site: Site) -> str:

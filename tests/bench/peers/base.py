@@ -33,6 +33,7 @@ class Peer(Protocol):
 
     name: str
     title: str
+    conditions: str  # what it does for its figures, and what it does not
     to_kafka: bool  # otherwise there is nothing to verify
 
     def topic(self, site: Site) -> str:

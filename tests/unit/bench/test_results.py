@@ -74,6 +74,10 @@ def test_columns_are_as_wide_as_their_widest_cell() -> None:
     assert table([("a", "figure"), ("long", "1")]) == "a     figure\nlong       1"
 
 
+def test_words_stand_to_the_left() -> None:
+    assert table([("a", "figure"), ("long", "1")], right=False) == "a     figure\nlong  1"
+
+
 def test_numbers_have_about_three_digits() -> None:
     assert [number(value) for value in (123456.7, 12.34, 1.234)] == ["123,457", "12.3", "1.23"]
 
