@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,8 @@ from adapter.errors import TransientKafkaError
 from adapter.kafka.failures import ends_producer, translate
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
 
@@ -90,20 +91,10 @@ class Generation:
 
     async def close(self, limit: float) -> None:
         """End it: in good order within `limit` seconds, else by closing its connections. Called once; never raises."""
-        loop = asyncio.get_running_loop()
-        closing = loop.create_task(self._producer.stop())
-        tasks = [closing]
-        await asyncio.wait(tasks, timeout=limit)
-        if not closing.done():
+        if not await _ended(self._producer.stop(), limit):
             self.halt()
-            tasks.append(loop.create_task(self._producer.client.close()))
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
-        for task in tasks:
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                task.result()  # its sender may have died: that has been answered
+        # After `halt`, `stop()` ends with a CancelledError of its sender, and before it has closed the connections.
+        await _ended(self._producer.client.close(), CLOSE_SECONDS)
 
     # -- metadata ----------------------------------------------------------------------------------------------------
 
@@ -175,3 +166,15 @@ class Generation:
         if now - self._asked > ASK_AGAIN_SECONDS:
             self._asked = now
             self._producer.client.force_metadata_update()
+
+
+async def _ended(coroutine: Coroutine[Any, Any, None], limit: float) -> bool:
+    """Let it end within `limit` seconds, or cancel it; how it ends does not matter: it is given up anyway."""
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _, late = await asyncio.wait((task,), timeout=limit)
+    if late:
+        task.cancel()
+        await asyncio.wait((task,), timeout=CLOSE_SECONDS)
+    if task.done() and not task.cancelled():
+        task.exception()
+    return not late
