@@ -16,6 +16,7 @@ from adapter.kafka.producer import Producer
 from adapter.kafka.topics import Topics
 from tests.support.batches import ARRIVED_MS, Sent, deliver, first_occurrences, make_batch, send
 from tests.support.records import Record, read_all
+from tests.support.until import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -28,22 +29,11 @@ SMALL_RECORDS = {"max.message.bytes": "2000"}
 
 @asynccontextmanager
 async def running(
-    kafka: KafkaBroker,
-    *,
-    acks: str = "all",
-    idempotent: bool = True,
-    compression: str | None = None,
-    grace: float | None = None,
-    most_records: int = 2**31 - 1,
+    kafka: KafkaBroker, *, grace: float | None = None, most_records: int = 2**31 - 1, **options: Any
 ) -> AsyncIterator[Producer]:
-    options = KafkaOptions(
-        kafka.bootstrap,
-        acks=acks,
-        enable_idempotence=idempotent,
-        compression_type=compression,
-        request_timeout_ms=5000,
+    producer = Producer(
+        KafkaOptions(kafka.bootstrap, request_timeout_ms=5000, **options), grace=grace, most_records=most_records
     )
-    producer = Producer(options, grace=grace, most_records=most_records)
     await producer.start()
     try:
         yield producer
@@ -73,12 +63,6 @@ def values(records: list[Record], partition: int) -> list[bytes | None]:
     return [record.value for record in records if record.partition == partition]
 
 
-async def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
 async def test_a_batch_reaches_its_partition_with_key_headers_timestamps_and_order(
     kafka: KafkaBroker, unique: Callable[[str], str]
 ) -> None:
@@ -103,7 +87,7 @@ async def test_every_compression_reaches_kafka(
 ) -> None:
     topic = kafka.create_topic(unique("compressed"), 1)
     payloads = [b"a" * 500, b"b" * 500]
-    async with running(kafka, compression=compression) as producer:
+    async with running(kafka, compression_type=compression) as producer:
         assert await send(producer, make_batch(topic, 0, payloads)) is None
     assert values(read_all(kafka.bootstrap, topic), 0) == payloads
 
@@ -113,7 +97,7 @@ async def test_weaker_acknowledgements_are_answered_too(
     kafka: KafkaBroker, unique: Callable[[str], str], acks: str, base_offset: int
 ) -> None:
     topic = kafka.create_topic(unique("acks"), 1)
-    async with running(kafka, acks=acks, idempotent=False) as producer:
+    async with running(kafka, acks=acks, enable_idempotence=False) as producer:
         batch = make_batch(topic, 0, [b"1"])
         assert await send(producer, batch) is None
         assert batch.base_offset == base_offset
@@ -133,7 +117,7 @@ async def test_no_topic_is_ever_created(kafka: KafkaBroker, unique: Callable[[st
         kafka.delete_topic(deleted)
         error = None
         while error is None or "is not known" not in str(error):  # first it may be found out by the broker's answer
-            error = await send(producer, make_batch(deleted, 0, [b"2"]), timeout=60)
+            error = await send(producer, make_batch(deleted, 0, [b"2"]), within=60)
         for _ in range(3):
             await topics.refresh()
         assert topics.partition_count(missing) is None
@@ -146,7 +130,10 @@ async def test_a_rejected_batch_costs_nobody_else_anything(kafka: KafkaBroker, u
     topic = kafka.create_topic(unique("reject"), 2, SMALL_RECORDS)
     async with running(kafka) as producer:
         assert await send(producer, make_batch(topic, 0, [b"1"])) is None
-        rejected, other = Sent(producer, make_batch(topic, 0, [TOO_LARGE])), Sent(producer, make_batch(topic, 1, [b"a"]))
+        rejected, other = (
+            Sent(producer, make_batch(topic, 0, [TOO_LARGE])),
+            Sent(producer, make_batch(topic, 1, [b"a"])),
+        )
         error = await rejected.answer()
         assert isinstance(error, RejectedError)
         assert "MESSAGE_SIZE_TOO_LARGE" in str(error)
@@ -164,7 +151,7 @@ async def test_without_idempotence_a_rejection_replaces_nothing(
     kafka: KafkaBroker, unique: Callable[[str], str]
 ) -> None:
     topic = kafka.create_topic(unique("reject"), 1, SMALL_RECORDS)
-    async with running(kafka, idempotent=False) as producer:
+    async with running(kafka, enable_idempotence=False) as producer:
         assert isinstance(await send(producer, make_batch(topic, 0, [TOO_LARGE])), RejectedError)
         assert await send(producer, make_batch(topic, 0, [b"1"])) is None
         assert producer.replacements == 0

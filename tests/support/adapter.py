@@ -153,10 +153,14 @@ class Adapter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            self.kill()
         if error is not None:
             sys.stderr.write(self.output())
+        self.close()
+
+    def close(self) -> None:
+        """End it if it still runs, and forget what it wrote."""
+        if self.process.poll() is None:
+            self.kill()
         self._log.close()
 
 

@@ -69,20 +69,20 @@ class Sent:
     def answered(self) -> bool:
         return self._answer.done()
 
-    async def answer(self, timeout: float = 30.0) -> KafkaError | None:
-        return await asyncio.wait_for(asyncio.shield(self._answer), timeout)
+    async def answer(self, within: float = 30.0) -> KafkaError | None:
+        return await asyncio.wait_for(asyncio.shield(self._answer), within)
 
 
-async def send(producer: Producer, batch: Batch, timeout: float = 30.0) -> KafkaError | None:
+async def send(producer: Producer, batch: Batch, within: float = 30.0) -> KafkaError | None:
     """Send a batch once, and wait for its answer."""
-    return await Sent(producer, batch).answer(timeout)
+    return await Sent(producer, batch).answer(within)
 
 
-async def deliver(producer: Producer, batch: Batch, timeout: float = 60.0) -> KafkaError | None:
+async def deliver(producer: Producer, batch: Batch, within: float = 60.0) -> KafkaError | None:
     """Send a batch as delivery does: again when the error is transient or the producer was lost."""
-    async with asyncio.timeout(timeout):
+    async with asyncio.timeout(within):
         while True:
-            error = await Sent(producer, batch).answer(timeout)
+            error = await Sent(producer, batch).answer(within)
             if not isinstance(error, (TransientKafkaError, ProducerLostError)):
                 return error
             await asyncio.sleep(0.1)

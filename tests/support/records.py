@@ -19,6 +19,7 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     timestamp: int
+    topic: str = ""
 
 
 def _consumer(bootstrap: str) -> Consumer:
@@ -73,6 +74,7 @@ def read_all(bootstrap: str, topic: str, count: int | None = None, timeout: floa
                         message.value(),
                         headers,
                         message.timestamp()[1],
+                        topic,
                     )
                 )
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +16,9 @@ from adapter.kafka.producer import Producer
 from adapter.kafka.tail import TailFilter, tail
 from adapter.kafka.topics import Topics
 from tests.support.batches import make_batch, send
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 @pytest.fixture
@@ -53,9 +56,7 @@ async def test_it_makes_no_topic_when_it_does_not_run(embedded: EmbeddedKafka) -
         await embedded.create_topic("plant")
 
 
-async def test_without_its_package_it_says_what_to_do(
-    embedded: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_without_its_package_it_says_what_to_do(embedded: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     with pytest.raises(ConfigurationError, match=r"ADAPTER_KAFKA__BOOTSTRAP_SERVERS.*confluent-kafka"):
         await embedded.start()

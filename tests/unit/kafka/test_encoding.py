@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiokafka.producer.message_accumulator import BatchBuilder
 from hypothesis import given
@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from adapter.kafka.generation import Generation
 from adapter.kafka.options import KafkaOptions
-from adapter.model import Run
 from tests.support.batches import batch_of, make_run
+
+if TYPE_CHECKING:
+    from adapter.model import Run
 
 BATCH_HEADER = 61  # record format v2
 

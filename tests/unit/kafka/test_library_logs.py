@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-
-import pytest
+from typing import TYPE_CHECKING
 
 from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
 from tests.support.batches import make_batch, send
+
+if TYPE_CHECKING:
+    import pytest
 
 
 async def test_no_key_and_no_value_is_logged_whatever_the_level(caplog: pytest.LogCaptureFixture) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ssl
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from aiokafka import AIOKafkaProducer
 
 from adapter.errors import ConfigurationError
 from adapter.kafka.options import KafkaOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_the_default_is_at_least_once() -> None:

@@ -14,7 +14,9 @@ VECTORS = json.loads((Path(__file__).parent / "vectors" / "partitions.json").rea
 
 
 def test_every_key_leads_to_the_partition_that_the_java_client_chooses() -> None:
-    ours = [[key, [partition_for(bytes.fromhex(key), count) for count in VECTORS["counts"]]] for key, _ in VECTORS["keys"]]
+    ours = [
+        [key, [partition_for(bytes.fromhex(key), count) for count in VECTORS["counts"]]] for key, _ in VECTORS["keys"]
+    ]
     assert VECTORS["keys"] == ours
 
 

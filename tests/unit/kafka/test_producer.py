@@ -1,11 +1,11 @@
-"""The producer keeps its promises to delivery while what is inside it breaks. (On a real Kafka: tests/e2e.)"""
+"""The producer keeps its promises to delivery while what is inside it breaks. On a real Kafka: tests/e2e."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
-from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import errors
@@ -17,6 +17,10 @@ from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
 from tests.support.batches import Sent, make_batch, send
+from tests.support.until import until
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 
 @pytest.fixture
@@ -125,8 +129,7 @@ async def test_what_a_replaced_producer_still_answers_is_not_lost(producer: Prod
     await asyncio.sleep(0)
     producer._grace = 30.0
     producer._replace("the test wants it")
-    while not producer.replacements:
-        await asyncio.sleep(0.001)
+    await until(lambda: producer.replacements)
     old._sender._muted_partitions.clear()
     assert await send(producer, make_batch("plant", 0, [b"1"])) is None
     old._message_accumulator.waiter().set_result(None)  # wakes the old sender
@@ -177,7 +180,7 @@ async def test_replacements_that_follow_each_other_closely_are_slowed_down(produ
     assert time.monotonic() - began > 1.0
 
 
-async def test_kafka_that_is_away_is_said_and_start_can_be_called_again(kafka: KafkaOptions) -> None:
+async def test_kafka_that_is_away_is_said_and_start_can_be_called_again() -> None:
     producer = Producer(KafkaOptions("127.0.0.1:1"))
     for _ in range(2):
         with pytest.raises(TransientKafkaError, match=r"127\.0\.0\.1:1"):
@@ -201,7 +204,21 @@ async def test_a_fault_of_the_caller_is_logged_and_ends_nothing(producer: Produc
 
     with capture_logs() as lines:
         producer.send(make_batch("plant", 0, [b"1"]), fails)
-        while not lines:
-            await asyncio.sleep(0.001)
+        await until(lambda: lines)
     assert [line["event"] for line in lines] == ["a task of the producer failed"]
     assert await send(producer, make_batch("plant", 0, [b"2"])) is None
+
+
+async def test_giving_up_leaves_no_complaint_of_asyncio_behind(kafka: KafkaOptions) -> None:
+    producer = Producer(kafka)
+    await producer.start()
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    hold(producer, 0)
+    sent = Sent(producer, make_batch("plant", 0, [b"1"]))
+    await asyncio.sleep(0)
+    await producer.stop(0.05)
+    assert isinstance(await sent.answer(), ProducerLostError)
+    del producer, sent
+    gc.collect()
+    assert complaints == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,6 +14,9 @@ from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
 from adapter.kafka.tail import TailFilter, TailRecord, tail
 from tests.support.batches import ARRIVED_MS, make_batch, send
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 ALL = TailFilter(re.compile("^plant"))
 HEADERS = (("creation-time", b"%d" % ARRIVED_MS), ("device_id", b"device"))
@@ -98,7 +101,8 @@ async def test_filters_hold_together(plant: Plant, wanted: TailFilter, shown: li
     await plant.write("plant.a", 1, b"b", key=b"k1")
     await plant.write("plant.a", 0, b"c", key=b"k2")
     await plant.write("plant.a", 1, b"d", key=b"k2")
-    assert sorted(await values(tail(plant.options, wanted, from_beginning=True, limit=len(shown)))) == shown
+    records = tail(plant.options, wanted, from_beginning=True, limit=len(shown))
+    assert set(shown) == set(await values(records))
 
 
 def test_a_record_without_a_wanted_header_is_not_wanted() -> None:
@@ -106,7 +110,7 @@ def test_a_record_without_a_wanted_header_is_not_wanted() -> None:
     assert not TailFilter(re.compile(""), headers=(("device_id", b"other"),)).wants(record)
 
 
-async def test_kafka_that_cannot_be_reached_is_an_error(plant: Plant) -> None:
+async def test_kafka_that_cannot_be_reached_is_an_error() -> None:
     options = KafkaOptions("127.0.0.1:1")
     with pytest.raises(TransientKafkaError):
         await values(tail(options, ALL, limit=1))

@@ -9,6 +9,7 @@ import pytest
 
 from adapter.errors import TransientKafkaError
 from adapter.kafka.topics import Topics
+from tests.support.until import until
 
 
 class FakeMetadata:
@@ -19,13 +20,15 @@ class FakeMetadata:
         self.known = dict(there)
         self.asked: list[float] = []
         self.away = False
+        self.answering = asyncio.Event()
+        self.answering.set()
 
     def partitions(self, topic: str) -> int | None:
         return self.known.get(topic)
 
     async def refresh_metadata(self) -> None:
         self.asked.append(time.monotonic())
-        await asyncio.sleep(0)
+        await self.answering.wait()
         if self.away:
             raise TransientKafkaError("away")
         self.known = dict(self.there)
@@ -92,12 +95,16 @@ async def test_an_answer_is_never_older_than_the_question() -> None:
     """Who asks while an answer is on its way waits for the next one."""
     metadata = FakeMetadata()
     known = topics(metadata)
+    metadata.answering.clear()
     first = asyncio.create_task(known.refresh())
-    while not metadata.asked:
-        await asyncio.sleep(0)
-    await known.refresh()
-    assert len(metadata.asked) == 2
+    await until(lambda: metadata.asked)
+    second = asyncio.create_task(known.refresh())
+    await asyncio.sleep(0)
+    metadata.answering.set()
     await first
+    assert len(metadata.asked) == 1
+    await second
+    assert len(metadata.asked) == 2
 
 
 async def test_one_who_gives_up_does_not_spoil_it_for_the_others() -> None:
@@ -162,12 +169,9 @@ async def test_changes_are_noticed_by_themselves_also_after_kafka_was_away() -> 
     known.partition_count("plant")
     metadata.away = True
     await known.start()
-    while not metadata.asked:
-        await asyncio.sleep(0.001)
+    await until(lambda: metadata.asked)
     metadata.there["plant"] = 2
     metadata.away = False
-    async with asyncio.timeout(5):
-        while not changes:
-            await asyncio.sleep(0.001)
+    await until(lambda: changes)
     await known.stop()
     assert changes == [("plant", 1, 2)]

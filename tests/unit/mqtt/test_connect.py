@@ -193,8 +193,8 @@ VERSIONS = [
     ("level 3 with the new name", "0004 4d515454 03", 4),
     ("level 6", "0004 4d515454 06", 5),
     ("level 127", "0004 4d515454 7f", 5),
-    ("mosquitto's bridge, 3.1.1", "0004 4d515454 84", 4),
-    ("mosquitto's bridge, 5.0", "0004 4d515454 85", 5),
+    ("3.1.1 with the bit of a bridge", "0004 4d515454 84", 4),
+    ("5.0 with the bit of a bridge", "0004 4d515454 85", 5),
 ]
 
 
