@@ -59,13 +59,13 @@ def _check_filter(text: str, level: int) -> bool:
 
 
 def _check_options(options: int, level: int, *, shared: bool) -> None:
-    """The byte behind a topic filter (5.0 section 3.8.3.1); 3.1.1 has the QoS only."""
+    """The byte behind a topic filter (5.0 section 3.8.3.1); 3.1.1 has the QoS only, and all else reserved."""
     reserved = _RESERVED_5 if level == MQTT_5 else _RESERVED_3_1_1
     if options & reserved:
         raise MalformedPacketError("reserved subscription options [MQTT-3-8.3-4, 5.0: 3.8.3-5]")
     if options & _QOS == _QOS_3:
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a subscription with QoS 3 [MQTT-3-8.3-4] (5.0: 3.8.3.1)")
-    if level == MQTT_5 and options & _RETAIN_HANDLING == _RETAIN_HANDLING_3:
+    if options & _RETAIN_HANDLING == _RETAIN_HANDLING_3:
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "Retain Handling 3 (3.8.3.1)")
     if shared and options & _NO_LOCAL:
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "No Local on a shared subscription [MQTT-3.8.3-4]")
