@@ -32,7 +32,7 @@ def peek_level(body: bytes) -> int | None:
     size = int.from_bytes(body[:2], "big")
     if len(body) <= 2 + size or body[2 : 2 + size] not in (_NAME, _NAME_3_1):
         return None
-    # mosquitto's bridges set the top bit at first. Refused with 3.1.1's return code 1 they try again without; else never.
+    # mosquitto's bridges set the top bit at first: refused with 3.1.1's return code 1 they try without, else never.
     return MQTT_5 if body[2 + size] & ~_BRIDGE >= MQTT_5 else MQTT_3_1_1
 
 
