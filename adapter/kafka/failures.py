@@ -58,5 +58,7 @@ def ends_producer(error: Exception) -> bool:
 def _text(error: Exception) -> str:
     """Kafka's name of the error and what it means; no content of a message is in either."""
     name = getattr(error, "message", None) or type(error).__name__
-    description = getattr(error, "description", None) or str(error)
+    # The text of aiokafka's errors begins with their name once more.
+    said = " ".join(map(str, error.args)) if isinstance(error, errors.KafkaError) else str(error)
+    description = getattr(error, "description", None) or said
     return f"{name}: {description}" if description and description != name else str(name)

@@ -88,6 +88,10 @@ class Generation:
         if sender.sender_task is not None:
             sender.sender_task.cancel()
         accumulator.fail_all(kafka_errors.ProducerClosed())
+        for batches in accumulator._batches.values():  # noqa: SLF001 - see above
+            for batch in batches:
+                # Nobody waits for its turn to be sent, and asyncio would log that as an error.
+                batch._drain_waiter.exception()  # noqa: SLF001 - see above
 
     async def close(self, limit: float) -> None:
         """End it: in good order within `limit` seconds, else by closing its connections. Called once; never raises."""

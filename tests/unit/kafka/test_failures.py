@@ -87,5 +87,5 @@ def test_a_code_that_aiokafka_does_not_know_is_a_rejection() -> None:
 def test_the_text_names_the_error_as_kafka_does() -> None:
     assert str(translate(errors.TopicAuthorizationFailedError("t"))).startswith("TOPIC_AUTHORIZATION_FAILED")
     assert str(translate(errors.KafkaError("Unexpected error during batch delivery"))) == (
-        "KafkaError: KafkaError: Unexpected error during batch delivery"
+        "KafkaError: Unexpected error during batch delivery"
     )
