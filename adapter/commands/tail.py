@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
@@ -56,6 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     # What has nothing to do with reading must not keep anyone from it.
     environ.setdefault("ADAPTER_AUTH__REQUIRED", "false")
     settings = load_settings(environ)
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what concerns the reader is said at the end
     try:
         topics = re.compile(arguments.topic)
     except re.error as error:

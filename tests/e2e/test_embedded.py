@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+PASSWORD = "only for tests"  # noqa: S105 - made up
 HEADINGS = ("watch the records:", "publish with mosquitto:", "publish with Python alone:")
 
 
@@ -168,10 +169,10 @@ def test_tail_says_that_kafka_cannot_be_reached() -> None:
 
 
 def test_the_embedded_kafka_also_takes_devices_with_passwords(tmp_path: Path) -> None:
-    plugins = write_password_file(tmp_path, sensor__demo="secret")
+    plugins = write_password_file(tmp_path, sensor__demo=PASSWORD)
     with TryingOut(AUTH__REQUIRED="true", AUTH__PLUGINS=plugins) as running:
         with Wire(running.port) as wire:
-            wire.send(connect(username="sensor@demo", password="secret") + publish("telemetry", b"mine"))
+            wire.send(connect(username="sensor@demo", password=PASSWORD) + publish("telemetry", b"mine"))
             assert wire.receive() == b"\x20\x02\x00\x00"
             assert wire.receive() == b"\x40\x02\x00\x01"
         [record] = running.tail("--count", "1")
