@@ -74,10 +74,10 @@ async def test_a_batch_reaches_its_partition_with_key_headers_timestamps_and_ord
         assert (first.base_offset, second.base_offset) == (0, 3)
     headers = (("creation-time", b"%d" % ARRIVED_MS), ("device_id", b"device"))
     assert read_all(kafka.bootstrap, topic) == [
-        Record(1, 0, b"device", b"1", headers, ARRIVED_MS),
-        Record(1, 1, b"device", b"", headers, ARRIVED_MS),
-        Record(1, 2, b"device", b"3", headers, ARRIVED_MS),
-        Record(1, 3, None, b"4", headers, ARRIVED_MS),
+        Record(1, 0, b"device", b"1", headers, ARRIVED_MS, topic),
+        Record(1, 1, b"device", b"", headers, ARRIVED_MS, topic),
+        Record(1, 2, b"device", b"3", headers, ARRIVED_MS, topic),
+        Record(1, 3, None, b"4", headers, ARRIVED_MS, topic),
     ]
 
 
