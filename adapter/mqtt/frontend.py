@@ -69,7 +69,7 @@ CLOSINGS_PER_SECOND = 100.0
 
 
 class Frontend:
-    """Shared by all sessions; `connections_open` counts those that have sent a good CONNECT."""
+    """Shared by all sessions."""
 
     def __init__(  # the composition root names each once
         self,
@@ -93,6 +93,7 @@ class Frontend:
         self.deadlines = Deadlines(timers)
         self.sessions: set[Session] = set()
         self.draining = False
+        self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
         self._next_closing = 0.0
 

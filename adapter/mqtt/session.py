@@ -17,21 +17,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolError
-from adapter.model import Connect, Fate, Identity, Outcome
-from adapter.mqtt.connect import MQTT_5, decode_connect, peek_level
+from adapter.model import Fate, Identity, Outcome
+from adapter.mqtt.connect import MQTT_5, decode_connect
 from adapter.mqtt.disconnect import decode_disconnect
 from adapter.mqtt.framing import packet_size, remaining_length
+from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, PublishFlow
-from adapter.mqtt.replies import (
-    PINGRESP,
-    ConnackProperties,
-    encode_connack,
-    encode_disconnect,
-    encode_suback,
-    encode_unsuback,
-)
+from adapter.mqtt.replies import PINGRESP, encode_disconnect, encode_suback, encode_unsuback
 from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
 from adapter.reasons import Reason, ReasonCode
 
@@ -67,6 +61,7 @@ class Session:
         "_last_received",
         "_need",
         "_peer",
+        "_session_expiry",
         "_state",
         "_tenant",
         "_wire",
@@ -96,6 +91,7 @@ class Session:
         self._need = 0
         self.pauses = 0
         self._keep_alive = 0.0
+        self._session_expiry = 0
         self._last_received = frontend.time()
         self._connect_by = self._last_received + frontend.config.connect_timeout
         frontend.sessions.add(self)
@@ -159,102 +155,74 @@ class Session:
         return start + length
 
     def _dispatch(self, kind: PacketType, body: bytes) -> None:
+        level = self.level
         match kind:
             case PacketType.PINGREQ:
                 if body:
                     raise MalformedPacketError("a PINGREQ has no body")
-                self.write(PINGRESP)  # [MQTT-3.12.4-1]
-                self.frontend.counters.packets_sent[PacketType.PINGRESP] += 1
+                self._reply(PINGRESP)  # [MQTT-3.12.4-1]
             case PacketType.DISCONNECT:
-                decode_disconnect(body, self.level)
+                disconnect = decode_disconnect(body, level)
+                if disconnect.session_expiry and not self._session_expiry:  # 5.0 section 3.14.2.2.2
+                    raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a session expiry after one of 0 in the CONNECT")
                 self._close("client_disconnect")
             case PacketType.CONNECT:
                 self._connect(body)
             case PacketType.SUBSCRIBE:
                 # There is nothing to subscribe to. Every filter is refused; the connection goes on [MQTT-3.8.4-1].
-                packet_id, count = decode_subscribe(body, self.level)
-                code = ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR
-                self.write(encode_suback(self.level, packet_id, count, code))
-                self.frontend.counters.packets_sent[PacketType.SUBACK] += 1
+                packet_id, count = decode_subscribe(body, level)
+                self._reply(encode_suback(level, packet_id, count, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))
             case PacketType.UNSUBSCRIBE:
-                packet_id, count = decode_unsubscribe(body, self.level)
-                code = ReasonCode.NO_SUBSCRIPTION_EXISTED
-                self.write(encode_unsuback(self.level, packet_id, count, code))  # [MQTT-3.10.4-4]
-                self.frontend.counters.packets_sent[PacketType.UNSUBACK] += 1
+                packet_id, count = decode_unsubscribe(body, level)  # [MQTT-3.10.4-4]
+                self._reply(encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
             case _:
                 # Acknowledgements of what we never sent, packets only servers send, AUTH without an authentication method.
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
 
-    # -- CONNECT ---------------------------------------------------------------------------------------------------
+    # -- CONNECT -------------------------------------------------------------------------------------------------------
 
     def _connect(self, body: bytes) -> None:
-        frontend = self.frontend
         try:
             connect = decode_connect(body)
-        except ConnectRefusedError as error:
-            self.level = max(4, min(MQTT_5, peek_level(body) or 4))  # answer as close to the client's version as we can
-            self._refuse(error)
+        except (ConnectRefusedError, ProtocolError) as error:
+            self.level = level_to_answer_in(body)
+            if isinstance(error, ProtocolError) and self.level != MQTT_5:
+                raise  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
+            self._refuse(ConnectRefusedError(error.code, error.text))  # 5.0 section 4.13.1
             return
-        except ProtocolError as error:
-            if peek_level(body) == MQTT_5:
-                self.level = MQTT_5
-                self._refuse(ConnectRefusedError(error.code, error.text))  # 5.0 section 4.13
-                return
-            raise
+        frontend = self.frontend
         self.level = connect.level
-        self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
         self.problem_information = connect.request_problem_information
         self.peer_packet_limit = connect.maximum_packet_size
-        refusal = self._reason_to_refuse(connect)
-        if refusal is not None:
-            self._refuse(refusal)
-            return
+        self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
+        self._session_expiry = connect.session_expiry
         assigned = not connect.client_id
         if assigned:
             connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
         self._client_id = connect.client_id
+        refusal = reason_to_refuse(connect, frontend)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
         self._state = State.AUTHENTICATING
+        frontend.admitted += 1
         self.pause(Pause.AUTHENTICATION)
-        frontend.gate.authenticate(connect, self._peer, partial(self._authenticated, connect, assigned))
+        connack = accepted(connect, frontend.config, assigned=assigned)
+        frontend.gate.authenticate(connect, self._peer, partial(self._authenticated, connack))
 
-    def _reason_to_refuse(self, connect: Connect) -> ConnectRefusedError | None:
-        frontend = self.frontend
-        if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
-            return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
-        if connect.will is not None and connect.will.qos > 1 and connect.level == MQTT_5:  # [MQTT-3.2.2-12]
-            return ConnectRefusedError(ReasonCode.QOS_NOT_SUPPORTED, "the Will's QoS is above Maximum QoS")
-        if frontend.connected >= frontend.config.max_connections:
-            return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
-        if frontend.draining:
-            return ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
-        return None
-
-    def _authenticated(self, connect: Connect, assigned: bool, result: Identity | ConnectRefusedError) -> None:  # noqa: FBT001 - bound by partial
+    def _authenticated(self, connack: bytes, result: Identity | ConnectRefusedError) -> None:
         if self._state is not State.AUTHENTICATING:
             return
-        frontend = self.frontend
         if isinstance(result, ConnectRefusedError):
             self._refuse(result)
             return
+        frontend = self.frontend
         self._tenant = result.tenant
-        frontend.register(self, result.tenant, connect.client_id)
+        frontend.register(self, result.tenant, self._client_id)
         self._state = State.OPEN
         self.is_open = True
         self._flow = PublishFlow(self, result)
-        properties = ConnackProperties()
-        if self.level == MQTT_5:
-            config = frontend.config
-            properties = ConnackProperties(
-                # No session outlives its connection: say so when the client asked for more (5.0 section 3.2.2.3.2).
-                session_expiry=0 if connect.session_expiry else None,
-                receive_maximum=config.receive_maximum,
-                maximum_qos=1,
-                maximum_packet_size=config.max_packet_size,
-                assigned_client_identifier=connect.client_id if assigned else None,
-                topic_alias_maximum=config.topic_alias_maximum,
-            )
-        self.write(encode_connack(self.level, ReasonCode.SUCCESS, properties=properties))
-        frontend.counters.packets_sent[PacketType.CONNACK] += 1
+        self._reply(connack)
         frontend.deadlines.forget(self)
         if self._keep_alive:
             frontend.deadlines.watch(self, frontend.time() + self._keep_alive)
@@ -262,14 +230,12 @@ class Session:
 
     def _refuse(self, error: ConnectRefusedError) -> None:
         """Answer the CONNECT with the reason, and close [MQTT-3.2.2-5, 5.0: 3.2.2-7]."""
-        frontend = self.frontend
-        frontend.counters.connects_refused[error.code] += 1
-        frontend.log.warning(
+        self.frontend.counters.connects_refused[error.code] += 1
+        self.frontend.log.warning(
             "connection refused", peer=self._peer, client_id=self._client_id, code=error.code.name, text=error.text
         )
-        properties = ConnackProperties(reason_string=error.text if self.problem_information else None)
-        self.write(encode_connack(self.level, error.code, properties=properties, limit=self.peer_packet_limit))
-        frontend.counters.packets_sent[PacketType.CONNACK] += 1
+        limit = self.peer_packet_limit
+        self._reply(refused(self.level, error, reason_string=self.problem_information, limit=limit))
         self._close("refused")
 
     # -- waiting ---------------------------------------------------------------------------------------------------
@@ -286,7 +252,7 @@ class Session:
         if not self.pauses & why:
             return
         self.pauses &= ~why
-        if self.pauses or self._state is State.CLOSED:
+        if self.pauses or self._state is CLOSED:
             return
         self.frontend.counters.paused -= 1
         self._last_received = self.frontend.time()  # our pause is not the device's silence
@@ -316,9 +282,15 @@ class Session:
     # -- bytes out, and the end ------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send whole packets."""
+        """Send whole packets, counted by type elsewhere."""
         self.frontend.counters.bytes_sent += len(data)
         self._wire.write(data)
+
+    def _reply(self, packet: bytes) -> None:
+        """Send a packet, unless the client takes none of its size: then it is as if it were sent [MQTT-3.1.2-25]."""
+        if self.peer_packet_limit is None or len(packet) <= self.peer_packet_limit:
+            self.frontend.counters.packets_sent[packet[0] >> 4] += 1
+            self.write(packet)
 
     def fail(self, outcome: Outcome) -> None:
         """A message will never be acknowledged: end the connection, so that the device keeps it and comes back."""
@@ -345,8 +317,7 @@ class Session:
         """Close, once; a 5.0 device that is connected is told why first [MQTT-4.13.1-1]."""
         if self._state is State.OPEN and self.level == MQTT_5 and code is not None:
             reason = text if self.problem_information else None
-            self.write(encode_disconnect(code, reason, limit=self.peer_packet_limit))
-            self.frontend.counters.packets_sent[PacketType.DISCONNECT] += 1
+            self._reply(encode_disconnect(code, reason, limit=self.peer_packet_limit))
         self._close(cause)
 
     def gone(self) -> None:
@@ -354,11 +325,12 @@ class Session:
         self._close("connection_lost")
 
     def _close(self, cause: str) -> None:
-        if self._state is State.CLOSED:
+        if self._state is CLOSED:
             return
-        self._state = State.CLOSED
-        self.is_open = False
         frontend = self.frontend
+        frontend.admitted -= self._state is not State.NEW
+        self._state = CLOSED
+        self.is_open = False
         frontend.counters.closed[cause] += 1
         if self.pauses:
             frontend.counters.paused -= 1

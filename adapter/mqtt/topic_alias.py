@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.errors import ProtocolError
 from adapter.model import NO_PROPERTIES, PublishProperties
-from adapter.mqtt.framing import remaining_length
+from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import decode_publish_properties
 from adapter.reasons import ReasonCode
 
@@ -26,16 +26,10 @@ class PublishPrefixes:
         Returns the topic (the one that an alias stands for), the bytes of the list, and where the payload begins.
         Raises ProtocolError.
         """
-        header = remaining_length(data, at)
-        if header is None:
-            raise MalformedPacketError("a PUBLISH without a property length")
-        length, at = header
-        payload_at = at + length
-        if payload_at > stop:
-            raise MalformedPacketError("the properties are longer than the PUBLISH")
-        properties = data[at:payload_at]
+        reader = Reader(data, at, stop)
+        properties = reader.take(reader.varint())
         alias = self.parsed(properties).topic_alias
-        return topic if alias is None else self._stands_for(alias, topic), properties, payload_at
+        return topic if alias is None else self._stands_for(alias, topic), properties, reader.pos
 
     def parsed(self, properties: bytes) -> PublishProperties:
         """A property list, without its length, parsed. Raises ProtocolError."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
+import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from amqtt.contexts import BaseContext
@@ -246,3 +248,18 @@ class ClosesSlowly(BaseAuthPlugin):
 
     async def close(self) -> None:
         await asyncio.Event().wait()
+
+
+class BlocksUntilFile(BaseAuthPlugin):
+    """Blocks its thread for user names with `slow` until there is a file; everybody else is let in at once."""
+
+    async def authenticate(self, *, session: Session) -> bool | None:
+        if "slow" in (session.username or ""):
+            Path(f"{self.config.file}.blocked").touch()
+            while not Path(self.config.file).exists():  # noqa: ASYNC240 - that is the point
+                time.sleep(0.01)  # noqa: ASYNC251
+        return True
+
+    @dataclass
+    class Config:
+        file: str

@@ -772,3 +772,40 @@ def test_the_counters_of_connections_return_to_zero(world: World) -> None:
     assert world.frontend.connected == 0
     assert world.frontend.sessions == set()
     assert world.frontend.counters.closed == {"connection_lost": 1}
+
+
+# -- what a 5.0 client takes -----------------------------------------------------------------------------------------
+
+
+def test_a_client_that_cannot_take_our_connack_is_refused_in_a_packet_that_it_can_take(world: World) -> None:
+    device = world.accept()
+    device.send(connect(level=5, properties=b"\x27\x00\x00\x00\x0c"))
+    assert device.wire.take() == b"\x20\x03\x00\x95\x00"
+    assert device.wire.closed
+
+
+def test_an_answer_larger_than_the_client_takes_is_not_sent(world: World) -> None:
+    device = world.device(level=5, properties=b"\x27\x00\x00\x00\x28")
+    device.send(packet(0x82, b"\x00\x05\x00" + (text("a") + b"\x00") * 60), PINGREQ)
+    assert device.wire.take() == PINGRESP
+
+
+def test_a_disconnect_cannot_bring_back_a_session_that_ends_with_its_connection(world: World) -> None:
+    device = world.device(level=5)
+    device.send(packet(0xE0, b"\x00\x05\x11\x00\x00\x00\x09"))
+    assert device.wire.take()[2] == 0x82
+
+
+def test_connections_that_are_being_checked_count_for_the_limit() -> None:
+    world = World(max_connections=2)
+    world.gate.hold_connects = True
+    for name in ("a", "b"):
+        world.accept().send(connect(name))
+    third = world.accept()
+    third.send(connect("c"))
+    assert third.wire.take() == b"\x20\x02\x00\x03"
+    world.gate.refuse = ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "no")
+    world.gate.let_in()
+    fourth = world.accept()
+    fourth.send(connect("d"))
+    assert not fourth.wire.closed

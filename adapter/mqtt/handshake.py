@@ -1,0 +1,59 @@
+"""What we say to a CONNECT: yes with our limits, or no with a reason (section 3.2 of both specifications)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapter.errors import ConnectRefusedError
+from adapter.mqtt.connect import MQTT_3_1_1, MQTT_5, peek_level
+from adapter.mqtt.replies import ConnackProperties, encode_connack
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from adapter.model import Connect
+    from adapter.mqtt.frontend import Frontend, MqttConfig
+
+MAXIMUM_QOS = 1
+
+
+def level_to_answer_in(body: bytes) -> int:
+    """The version whose form a refusal has when the CONNECT could not be read: the client's, as far as we speak it."""
+    return MQTT_5 if peek_level(body) == MQTT_5 else MQTT_3_1_1
+
+
+def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedError | None:
+    """Why a well-formed CONNECT cannot be accepted, whoever sends it."""
+    if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
+        return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
+    if connect.level == MQTT_5 and connect.will is not None and connect.will.qos > MAXIMUM_QOS:  # [MQTT-3.2.2-12]
+        return ConnectRefusedError(ReasonCode.QOS_NOT_SUPPORTED, "the Will's QoS is above Maximum QoS")
+    if frontend.admitted >= frontend.config.max_connections:
+        return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
+    if frontend.draining:
+        return ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
+    if connect.maximum_packet_size is not None and len(accepted(connect, frontend.config)) > connect.maximum_packet_size:
+        # Our limits must be told, and would not fit into the largest packet that it takes [MQTT-3.1.2-24].
+        return ConnectRefusedError(ReasonCode.PACKET_TOO_LARGE, "its Maximum Packet Size leaves no room for a CONNACK")
+    return None
+
+
+def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True) -> bytes:
+    """The CONNACK that accepts; `assigned` when the client identifier is ours."""
+    if connect.level != MQTT_5:
+        return encode_connack(connect.level, ReasonCode.SUCCESS)
+    properties = ConnackProperties(
+        # No session outlives its connection: say so when the client asked for more (5.0 section 3.2.2.3.2).
+        session_expiry=0 if connect.session_expiry else None,
+        receive_maximum=config.receive_maximum,
+        maximum_qos=MAXIMUM_QOS,
+        maximum_packet_size=config.max_packet_size,
+        assigned_client_identifier=connect.client_id if assigned else None,
+        topic_alias_maximum=config.topic_alias_maximum,
+    )
+    return encode_connack(MQTT_5, ReasonCode.SUCCESS, properties=properties)
+
+
+def refused(level: int, error: ConnectRefusedError, *, reason_string: bool, limit: int | None) -> bytes:
+    """The CONNACK that refuses, with the reason in words where the client wants and takes them."""
+    properties = ConnackProperties(reason_string=error.text if reason_string else None)
+    return encode_connack(level, error.code, properties=properties, limit=limit)
