@@ -1,15 +1,17 @@
-# The production image: the adapter, its runtime dependencies, nothing else. Runs as a user without rights, and on a
-# read-only root file system. A registry that needs its own CA or settings: give pip's configuration and the CA bundle as build secrets,
-#   docker build --secret id=pip.conf,src=$HOME/.config/pip/pip.conf --secret id=ca.crt,src=/path/to/ca.crt .
+# The production image: the adapter, its runtime dependencies, nothing else. It runs as a user without rights, on a
+# read-only root file system. Where packages come through a registry with a CA of its own, put that CA's bundle into
+# config/build-ca.crt before building; pip's other settings can be given as build arguments (PIP_INDEX_URL …).
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
-COPY requirements/runtime.txt /tmp/requirements.txt
-RUN --mount=type=secret,id=pip.conf,target=/etc/pip.conf \
-    --mount=type=secret,id=ca.crt,target=/tmp/ca.crt \
-    if [ -s /tmp/ca.crt ]; then export PIP_CERT=/tmp/ca.crt; fi; \
-    python3 -m venv /venv \
-    && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /tmp/requirements.txt \
+ARG PIP_INDEX_URL
+ARG PIP_EXTRA_INDEX_URL
+ARG PIP_TRUSTED_HOST
+# The brackets let the file be missing.
+COPY requirements/runtime.txt config/build-ca.cr[t] /build/
+RUN if [ -f /build/build-ca.crt ]; then export PIP_CERT=/build/build-ca.crt; fi \
+    && python3 -m venv /venv \
+    && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/runtime.txt \
     && /venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 COPY adapter /app/adapter
 RUN /venv/bin/python -m compileall -q /app/adapter

@@ -5,8 +5,10 @@ Imports only the standard library. Nothing here can fail, wait or log.
 
 from bisect import bisect_left
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from adapter.reasons import Reason, ReasonCode
+if TYPE_CHECKING:
+    from adapter.reasons import Reason, ReasonCode
 
 # Seconds; from an idle loopback broker to the delivery timeout.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)

@@ -1,14 +1,14 @@
 """The error tree. Errors are translated into it where they cross a boundary; nothing else leaves a package.
 
-    AdapterError
-    ├── ConfigurationError       what an operator set cannot be run; names the variable and the fix
-    ├── ProtocolError            a peer broke MQTT; carries the reason code that ends its connection
-    │   └── MalformedPacketError     the bytes cannot be parsed (0x81)
-    ├── ConnectRefusedError      a CONNECT is answered with a CONNACK that refuses
-    └── KafkaError               Kafka did not take a batch, or cannot be asked
-        ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
-        ├── RejectedError            will never work: the batch (one of its records) is refused for good
-        └── ProducerLostError        the producer is unusable; what became of the batch is unknown
+AdapterError
+├── ConfigurationError       what an operator set cannot be run; names the variable and the fix
+├── ProtocolError            a peer broke MQTT; carries the reason code that ends its connection
+│   └── MalformedPacketError     the bytes cannot be parsed (0x81)
+├── ConnectRefusedError      a CONNECT is answered with a CONNACK that refuses
+└── KafkaError               Kafka did not take a batch, or cannot be asked
+├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
+├── RejectedError            will never work: the batch (one of its records) is refused for good
+└── ProducerLostError        the producer is unusable; what became of the batch is unknown
 """
 
 from adapter.reasons import ReasonCode

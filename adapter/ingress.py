@@ -1,19 +1,21 @@
 """Where the front end's questions are answered: who may connect, and which lane a publish goes to.
 
-Identity, routing, Kafka's topics and the pipeline meet here and only here. An answer that needs nothing from outside is given
-at once; one that waits for a plugin or for Kafka's metadata is a task of this object, made once for a topic of a connection, while
-everything behind that publish waits in the connection, in order.
+Identity, routing, Kafka's topics and the pipeline meet here and only here. An answer that needs nothing from outside is
+given at once; one that waits for a plugin or for Kafka's metadata is a task of this object, made once for a topic of a
+connection, while everything behind that publish waits in the connection, in order.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from adapter.errors import ConnectRefusedError, TransientKafkaError
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route, Sink
 from adapter.reasons import Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
 
 RETRY_SECONDS = 0.5  # how often a connection that waits for metadata asks again while Kafka is away
 
@@ -45,9 +47,8 @@ class Topics(Protocol):
     def partition_count(self, topic: str) -> int | None:
         """None: not known, or no such topic."""
 
-
     async def find(self, topic: str) -> int | None:
-        """The partition count, from Kafka itself when it is not known; None: no such topic. Raises TransientKafkaError."""
+        """The partition count, from Kafka if need be; None: no such topic. Raises TransientKafkaError."""
 
 
 class Lanes(Protocol):
@@ -70,7 +71,7 @@ class Log(Protocol):
 class Ingress:
     """The `Gate` of the front end."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - it joins these parts, and is made once
         self,
         router: Router,
         gatekeeper: Gatekeeper,

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from adapter.reasons import Reason
+if TYPE_CHECKING:
+    from adapter.reasons import Reason
 
 Header = tuple[str, bytes]
 
@@ -179,7 +180,7 @@ class Route:
         self.template = template
         self.lane = lane
         self.ack_on_receipt = ack_on_receipt
-        # Bytes a record needs beyond its payload, never too few: keys and lengths as varints, RECORD_OVERHEAD for the rest.
+        # Bytes a record needs beyond its payload, never too few.
         self.overhead = (
             RECORD_OVERHEAD
             + len(template.key or b"")
@@ -188,7 +189,7 @@ class Route:
 
 
 # Kafka's record format v2: length, attributes, timestamp delta, offset delta, key length, value length, header count
-# are at most 5 + 1 + 5 + 5 + 5 + 5 + 5 bytes; `creation-time` takes 2 + 13 + 13; a header's two lengths at most 2 × 3.
+# are at most 5 + 1 + 5 + 5 + 5 + 5 + 5 bytes; `creation-time` takes 2 + 13 + 13; a header's two lengths at most 3 each.
 RECORD_OVERHEAD = 31 + 28
 HEADER_OVERHEAD = 6
 
@@ -232,7 +233,7 @@ class Run:
 
 
 class Batch:
-    """Runs of one partition, sent in one piece. `size` in bytes; `count` in records; `base_offset` when Kafka told it."""
+    """Runs of one partition, sent in one piece. `size` in bytes, `count` in records; `base_offset` is -1 until told."""
 
     __slots__ = ("base_offset", "count", "partition", "runs", "sent", "size", "topic")
 

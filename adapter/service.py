@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ from adapter.telemetry.logs import RateLimitedLog
 from adapter.telemetry.metrics import Sources, make_registry
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from adapter.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -69,18 +72,13 @@ class Service:
         self._settings = settings
         self._log = RateLimitedLog(log)
         self._ledger = Ledger()
-        self._budget = Budget(settings.max_pending_bytes)
-        self._gatekeeper = Gatekeeper(wiring.identity_config(settings), self._log)
         self._router = wiring.make_router(settings)
-        self._embedded = EmbeddedKafka() if settings.kafka.bootstrap_servers == EMBEDDED else None
+        self._stops = AsyncExitStack()  # what has been started, to be stopped in reverse order
         self._producer: Producer | None = None
-        self._topics: Topics | None = None
         self._pipeline: Pipeline | None = None
         self._ingress: Ingress | None = None
         self._frontend: Frontend | None = None
         self._listener: Listener | None = None
-        self._http: HttpEndpoint | None = None
-        self._sources: Sources | None = None
         self._not_ready: str | None = "starting"
         self.bootstrap_servers = settings.kafka.bootstrap_servers
 
@@ -92,57 +90,65 @@ class Service:
     def reasons_not_ready(self) -> list[str]:
         """Why devices should go elsewhere; empty when they are welcome."""
         reasons = [self._not_ready] if self._not_ready else []
-        if self._producer is not None and self._producer.problem:
+        if not reasons and self._producer is not None and self._producer.problem:
             reasons.append(f"kafka: {self._producer.problem}")
         return reasons
 
-    # -- start -------------------------------------------------------------------------------------------------------
+    # -- start ---------------------------------------------------------------------------------------------------------
 
     async def start(self, stopping: asyncio.Event) -> None:
-        """Bring everything up. Raises ConfigurationError, or OSError when an address cannot be used."""
+        """Bring everything up. Raises ConfigurationError, or OSError for an address; `stop` is called in any case."""
         settings = self._settings
         loop = asyncio.get_running_loop()
-        if self._embedded is not None:
-            self.bootstrap_servers = await self._embedded.start()
-        options = wiring.kafka_options(settings, self.bootstrap_servers)
-        producer = self._producer = Producer(options)
-        pipeline = self._pipeline = Pipeline(
-            wiring.pipeline_config(settings), producer, loop, self._budget, self._ledger
+        create_topic = await self._start_embedded_kafka()
+        budget = Budget(settings.max_pending_bytes)
+        producer = self._producer = Producer(wiring.kafka_options(settings, self.bootstrap_servers))
+        pipeline = self._pipeline = Pipeline(wiring.pipeline_config(settings), producer, loop, budget, self._ledger)
+        topics = Topics(
+            producer, settings.kafka.topic_refresh_interval, self._partition_count_changed, create=create_topic
         )
-        topics = self._topics = Topics(
-            producer,
-            refresh_interval=settings.kafka.topic_refresh_interval,
-            on_partition_count_changed=self._partition_count_changed,
-            create=self._embedded.create_topic if self._embedded else None,
-        )
-        self._ingress = ingress = Ingress(
-            self._router,
-            self._gatekeeper,
-            topics,
-            pipeline,
-            partition_for,
-            self._log,
-            puback_on_receipt=settings.mqtt.puback is Puback.ON_RECEIPT,
+        gatekeeper = Gatekeeper(wiring.identity_config(settings), self._log)
+        on_receipt = settings.mqtt.puback is Puback.ON_RECEIPT
+        ingress = self._ingress = Ingress(
+            self._router, gatekeeper, topics, pipeline, partition_for, self._log, puback_on_receipt=on_receipt
         )
         frontend = self._frontend = Frontend(
-            wiring.mqtt_config(settings), ingress, self._budget, self._ledger, loop, wall_ms, self._log
+            wiring.mqtt_config(settings), ingress, budget, self._ledger, loop, wall_ms, self._log
         )
-        sources = self._sources = Sources(frontend.counters, self._ledger, pipeline, self._budget, producer)
-        sources.loop_lag.start(loop)
-        if settings.http.port is not None:
-            self._http = HttpEndpoint(
-                settings.http.host, settings.http.port, make_registry(sources), self.reasons_not_ready
-            )
-            await self._http.start()
-        await self._gatekeeper.start()
+        await self._start_telemetry(Sources(frontend.counters, self._ledger, pipeline, budget, producer))
+        self._stops.push_async_callback(gatekeeper.stop)
+        await gatekeeper.start()
+        self._stops.push_async_callback(producer.stop, PRODUCER_STOP_SECONDS)
         if not await self._reach_kafka(producer, stopping):
             return
+        self._stops.push_async_callback(topics.stop)
         await topics.start()
+        self._stops.push_async_callback(ingress.stop)
+        self._stops.push_async_callback(self._close_connections, frontend)
         if settings.mqtt.port is not None:
-            self._listener = Listener(frontend, settings.mqtt.host, settings.mqtt.port)
-            await self._listener.start()
+            listener = Listener(frontend, settings.mqtt.host, settings.mqtt.port)
+            await listener.start()
+            self._listener = listener
         self._not_ready = None
         log.info("ready", mqtt_port=self.mqtt_port, kafka=self.bootstrap_servers)
+
+    async def _start_embedded_kafka(self) -> Callable[[str], Awaitable[None]] | None:
+        """Start the Kafka in memory where it is asked for; returns how topics are made there."""
+        if self.bootstrap_servers != EMBEDDED:
+            return None
+        embedded = EmbeddedKafka()
+        self._stops.push_async_callback(embedded.stop)
+        self.bootstrap_servers = await embedded.start()
+        return embedded.create_topic
+
+    async def _start_telemetry(self, sources: Sources) -> None:
+        http = self._settings.http
+        self._stops.callback(sources.loop_lag.stop)
+        sources.loop_lag.start(asyncio.get_running_loop())
+        if http.port is not None:
+            endpoint = HttpEndpoint(http.host, http.port, make_registry(sources), self.reasons_not_ready)
+            self._stops.push_async_callback(endpoint.stop)
+            await endpoint.start()
 
     async def _reach_kafka(self, producer: Producer, stopping: asyncio.Event) -> bool:
         """Try until Kafka was reached once; False when the service is to stop first."""
@@ -162,10 +168,10 @@ class Service:
         return False
 
     def _partition_count_changed(self, topic: str, old: int, new: int) -> None:
-        assert self._ingress is not None
+        assert self._ingress is not None, "topics are looked at when everything is made"
         self._ingress.partition_count_changed(topic, old, new)
 
-    # -- stop --------------------------------------------------------------------------------------------------------
+    # -- stop ----------------------------------------------------------------------------------------------------------
 
     async def stop(self) -> Drained:
         """Drain and take everything down; may be called at any time after the constructor."""
@@ -175,28 +181,13 @@ class Service:
         if self._frontend is not None:
             self._frontend.stop_reading()
         drained = await self._drain()
-        if self._frontend is not None:
-            self._frontend.close_all()
-            await self._until_closed(self._frontend)
-        if self._ingress is not None:
-            await self._ingress.stop()
-        if self._topics is not None:
-            await self._topics.stop()
-        if self._producer is not None:
-            await self._producer.stop(PRODUCER_STOP_SECONDS)
-        await self._gatekeeper.stop()
-        if self._http is not None:
-            await self._http.stop()
-        if self._embedded is not None:
-            await self._embedded.stop()
-        if self._sources is not None:
-            self._sources.loop_lag.stop()
-        if not drained.complete:
+        await self._stops.aclose()
+        if drained.complete:
+            log.info("stopped")
+        else:
             log.error(
                 "stopped with messages that Kafka did not acknowledge", unknown=drained.unknown, dropped=drained.dropped
             )
-        else:
-            log.info("stopped")
         return drained
 
     async def _drain(self) -> Drained:
@@ -218,8 +209,9 @@ class Service:
         return Drained(sum(self._ledger.unknown), sum(dropped.total() for dropped in self._ledger.dropped))
 
     @staticmethod
-    async def _until_closed(frontend: Frontend) -> None:
-        """Let the last bytes leave."""
+    async def _close_connections(frontend: Frontend) -> None:
+        """Say goodbye, and let the last bytes leave."""
+        frontend.close_all()
         deadline = time.monotonic() + CLOSE_SECONDS
-        while frontend.counters.connections and time.monotonic() < deadline:
+        while frontend.counters.connections and time.monotonic() < deadline:  # noqa: ASYNC110 - once, for an instant
             await asyncio.sleep(0.01)

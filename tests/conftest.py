@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from tests.support.kafka_broker import KafkaBroker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 # A shared machine of two cores: how long an example takes says nothing.
 settings.register_profile("shared machine", deadline=None)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+if TYPE_CHECKING:
+    import argparse
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - it has no public name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -18,6 +17,8 @@ from adapter.settings import load_settings
 from adapter.wiring import make_router
 
 if TYPE_CHECKING:
+    import argparse
+
     from adapter.commands import Commands
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import gc
 import os
@@ -19,6 +18,8 @@ from adapter.settings import EMBEDDED, load_settings, warnings
 from adapter.telemetry.logs import configure_logs
 
 if TYPE_CHECKING:
+    import argparse
+
     from adapter.commands import Commands
     from adapter.settings import Settings
 
@@ -76,11 +77,12 @@ async def _serve(settings: Settings) -> int:
 
 
 def _welcome(port: int, bootstrap_servers: str) -> str:
-    """What a newcomer copies; the Python line is a CONNECT, a PUBLISH with QoS 1, and the wait for its PUBACK."""
-    python = os.path.relpath(sys.executable)
-    return WELCOME.format(port=port, kafka=bootstrap_servers, python=python if len(python) < len(sys.executable) else sys.executable)
+    """What a newcomer copies."""
+    python = min(os.path.relpath(sys.executable), sys.executable, key=len)
+    return WELCOME.format(port=port, kafka=bootstrap_servers, python=python)
 
 
+# The Python line is a CONNECT, a PUBLISH with QoS 1, and the wait for CONNACK and PUBACK.
 WELCOME = r"""
 MQTT on port {port}. Kafka is embedded: in memory, at {kafka}. Ctrl-C ends both. In another terminal:
 
@@ -89,6 +91,8 @@ watch the records:
 publish with mosquitto:
   mosquitto_pub -p {port} -q 1 -t telemetry/demo/sensor1 -m hello
 publish with Python alone:
-  python3 -c "import socket; s = socket.create_connection(('localhost', {port})); s.sendall(b'\x10\x0d\0\4MQTT\4\2\0\x3c\0\1p' b'\x32\x1f\0\x16telemetry/demo/sensor1\0\1hello'); print('PUBACK' if b'\x40\x02\0\1' in [s.recv(4), s.recv(4)] else 'no PUBACK')"
+  python3 -c "import socket; s = socket.create_connection(('localhost', {port})); \
+s.sendall(b'\x10\x0d\0\4MQTT\4\2\0\x3c\0\1p' b'\x32\x1f\0\x16telemetry/demo/sensor1\0\1hello'); \
+print('PUBACK' if b'\x40\x02\0\1' in [s.recv(4), s.recv(4)] else 'no PUBACK')"
 
 """

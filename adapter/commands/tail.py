@@ -30,9 +30,9 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "tail",
         help="print records as they reach Kafka",
-        description="Prints the records that reach Kafka, one a line: topic, partition, offset, key, headers, value. Connects as the "
-        "service would, by the ADAPTER_KAFKA__* variables.",
-        epilog="Exit codes: 0 stopped by Ctrl-C or by --count, 2 wrong arguments or settings, 4 Kafka cannot be reached.",
+        description="Prints the records that reach Kafka, one a line: topic, partition, offset, key, headers, value. "
+        "Connects as the service would, by the ADAPTER_KAFKA__* variables.",
+        epilog="Exit codes: 0 stopped by Ctrl-C or --count, 2 wrong arguments or settings, 4 Kafka cannot be reached.",
     )
     parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="instead of ADAPTER_KAFKA__BOOTSTRAP_SERVERS")
     parser.add_argument(
@@ -75,9 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
         assert task is not None
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
-        records = tail(
-            kafka_options(settings), wanted, from_beginning=arguments.from_beginning, limit=arguments.count
-        )
+        records = tail(kafka_options(settings), wanted, from_beginning=arguments.from_beginning, limit=arguments.count)
         try:
             async with aclosing(records):
                 async for record in records:

@@ -2,7 +2,7 @@
 
     EMPTY ──put──▶ WAITING ──send──▶ IN_FLIGHT ──acknowledged──▶ WAITING or EMPTY
                       ▲                  │
-                      │                  ├─ transient failure ─▶ BACKING_OFF ──delay──▶ IN_FLIGHT (same batch, nothing overtakes)
+                      │                  ├─ transient failure ─▶ BACKING_OFF ──delay──▶ IN_FLIGHT (the same batch)
                       └── rejected, cut ─┘
 
 At most one batch is at Kafka, so that no retry can reorder anything, whatever the client below does. While it is on
@@ -49,7 +49,18 @@ class Keeper(Protocol):
 class Lane:
     """The queue and the batch in flight of one partition; `retired` lanes get no new routes and end when empty."""
 
-    __slots__ = ("_budget", "_keeper", "_pending", "_runs_at_most", "batch", "partition", "queue", "retired", "state", "topic")
+    __slots__ = (
+        "_budget",
+        "_keeper",
+        "_pending",
+        "_runs_at_most",
+        "batch",
+        "partition",
+        "queue",
+        "retired",
+        "state",
+        "topic",
+    )
 
     def __init__(self, topic: str, partition: int, keeper: Keeper) -> None:
         self.topic = topic
@@ -97,8 +108,8 @@ class Lane:
     def cut_batch(self) -> Run | None:
         """Kafka rejected the batch, which takes good records with the bad one: look for the bad one.
 
-        The runs go back to the head of the queue and the next batch holds half of them. When a single record is left it is the culprit: it
-        is returned, and is no longer in the lane.
+        The runs go back to the head of the queue and the next batch holds half of them. When a single record is left
+        it is the culprit: it is returned, and is no longer in the lane.
         """
         assert self.batch is not None
         runs = self.batch.runs

@@ -7,22 +7,26 @@ Who owns a failure:
     transient            the same batch is sent again after a pause; nothing behind it moves
     producer lost        the same: its records may be in Kafka, so they may come twice, but never out of order
     rejected             cut until the culprit stands alone; it is refused, its neighbours are delivered
-    delivery timeout     at Kafka: unknown; still waiting: dropped. What the failed connection sent later into the lane is
-                         dropped too: the device will send all of it again, and m2 must not land before m1's second coming
+    delivery timeout     at Kafka: unknown; still waiting: dropped. What the failed connection sent later into the lane
+                         is dropped too: the device sends all of it again, and m2 must not land before m1's return
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from adapter.counters import DeliveryCounters, Ledger
-from adapter.delivery.budget import Budget
 from adapter.delivery.lane import Lane, LaneState
-from adapter.delivery.ports import Producer, Timers
 from adapter.errors import KafkaError, RejectedError
 from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Owner, Run
 from adapter.reasons import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from adapter.delivery.budget import Budget
+    from adapter.delivery.ports import Producer, Timers
 
 UNKNOWN_AFTER_TIMEOUT = Outcome(Fate.UNKNOWN, Reason.TIMEOUT, "Kafka did not answer within the delivery timeout")
 WAITED_TOO_LONG = Outcome(Fate.DROPPED, Reason.TIMEOUT, "Kafka could not be written to within the delivery timeout")
@@ -76,7 +80,7 @@ class Pipeline:
         self._awake.append(lane)
         if not self._flush_scheduled:
             self._flush_scheduled = True
-            # A lane that was idle is flushed when every socket that is ready now has been read: their records share the batch.
+            # A lane that was idle is flushed when every socket that is ready now has been read: they share the batch.
             if self._config.linger:
                 self._timers.call_later(self._config.linger, self._flush)
             else:
@@ -243,7 +247,7 @@ class Pipeline:
         self._announce_idle()
 
     def retire(self, topic: str, callback: Callable[[], None]) -> None:
-        """The topic's partition count changed: call back when what is in its lanes has left, so that no key moves early."""
+        """The partition count changed: call back when the topic's lanes are empty, so that no key moves early."""
         lanes = [lane for lane in self._lanes.values() if lane.topic == topic]
         for lane in lanes:
             lane.retired = True

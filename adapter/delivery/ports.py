@@ -1,4 +1,4 @@
-"""What the pipeline needs from the rest, as Protocols; an event loop is a `Timers`, `adapter.kafka` has a `Producer`."""
+"""What the pipeline needs, as Protocols: an event loop is a `Timers`, `adapter.kafka` has a `Producer`."""
 
 from collections.abc import Callable
 from typing import Any, Protocol

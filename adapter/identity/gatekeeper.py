@@ -148,7 +148,7 @@ class Gatekeeper:
         if threads is None or not self._checks_topics:
             return True
         session = identity.plugin_session
-        assert isinstance(session, Session)  # noqa: S101 - `authenticate` puts it there
+        assert isinstance(session, Session)
         try:
             return await threads.ask(lambda plugins: plugins.may_publish(session, topic))
         except PluginFailedError as error:

@@ -168,7 +168,7 @@ class _PluginThread:
             self._loop.call_soon_threadsafe(task.cancel)
 
     async def _answer(self, question: Question) -> None:
-        assert self._plugins is not None  # noqa: S101 - questions are put after `start`
+        assert self._plugins is not None
         try:
             result = await question.ask(self._plugins)
         except asyncio.CancelledError:

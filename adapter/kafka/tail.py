@@ -15,7 +15,7 @@ from adapter.kafka.failures import translate
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from adapter.kafka.options import KafkaOptions
 
@@ -51,7 +51,7 @@ class TailRecord:
 
 async def tail(
     options: KafkaOptions, wanted: TailFilter, *, from_beginning: bool = False, limit: int | None = None
-) -> AsyncIterator[TailRecord]:
+) -> AsyncGenerator[TailRecord, None]:
     """Yield records, from now on or from the oldest, until `limit` of them. Raises KafkaError if Kafka cannot be read.
 
     Follows nobody's consumer group, commits nothing; reads committed records only. Creates no topic.

@@ -1,9 +1,9 @@
 """The publishes of one connection that wait for their acknowledgement, in the order in which they arrived.
 
 An entry is a `Run` that is in a lane, or an `Answer` that was known at once (a refusal; an acknowledgement that waits
-for nothing). Entries get their outcomes in any order; they leave from the front only, so PUBACKs leave in the order of the
-PUBLISH packets [MQTT-4.6.0-2], also when the records went to different partitions. The number of messages in it is
-what Receive Maximum limits.
+for nothing). Entries get their outcomes in any order; they leave from the front only, so PUBACKs leave in the order of
+the PUBLISH packets [MQTT-4.6.0-2], also when the records went to different partitions. The number of messages in it
+is what Receive Maximum limits.
 """
 
 from adapter.model import Outcome, Run
@@ -57,5 +57,3 @@ class AckWindow:
         """Put the parts of a run in its place."""
         position = self._entries.index(run)
         self._entries[position : position + 1] = parts
-
-

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -10,6 +9,8 @@ from adapter.counters import FrontEndCounters, Ledger
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapter.mqtt.ports import Gate
     from adapter.mqtt.publish_flow import PublishFlow
     from adapter.mqtt.session import Session
@@ -71,7 +72,7 @@ CLOSINGS_PER_SECOND = 100.0
 class Frontend:
     """Shared by all sessions."""
 
-    def __init__(  # the composition root names each once
+    def __init__(  # noqa: PLR0913, PLR0917 - what all connections share; made once
         self,
         config: MqttConfig,
         gate: Gate,

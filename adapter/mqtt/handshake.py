@@ -31,7 +31,10 @@ def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedErro
         return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
     if frontend.draining:
         return ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
-    if connect.maximum_packet_size is not None and len(accepted(connect, frontend.config)) > connect.maximum_packet_size:
+    if (
+        connect.maximum_packet_size is not None
+        and len(accepted(connect, frontend.config)) > connect.maximum_packet_size
+    ):
         # Our limits must be told, and would not fit into the largest packet that it takes [MQTT-3.1.2-24].
         return ConnectRefusedError(ReasonCode.PACKET_TOO_LARGE, "its Maximum Packet Size leaves no room for a CONNACK")
     return None

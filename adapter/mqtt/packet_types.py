@@ -24,7 +24,7 @@ class PacketType(IntEnum):
 
 
 # The low four bits of every type but PUBLISH [MQTT-2.2.2-1, 5.0: 2.1.3-1].
-FIXED_FLAGS = {
+FIXED_FLAGS: dict[int, int] = {
     kind: 0b0010 if kind in (PacketType.PUBREL, PacketType.SUBSCRIBE, PacketType.UNSUBSCRIBE) else 0
     for kind in PacketType
     if kind is not PacketType.PUBLISH

@@ -1,8 +1,8 @@
 """The publishes of one connection: PUBLISH bytes in, runs to their lanes, PUBACKs out. The hot path.
 
-`take` decodes consecutive PUBLISH packets in one loop. What a topic needs (UTF-8 checks, authorisation, routing) is done once
-and kept in a bounded cache under (type and flags, topic bytes, property bytes). Consecutive publishes with the same key
-share a `Run`.
+`take` decodes consecutive PUBLISH packets in one loop. What a topic needs (UTF-8 checks, authorisation, routing) is
+done once and kept in a bounded cache under (type and flags, topic bytes, property bytes). Consecutive publishes with
+the same key share a `Run`.
 
 A packet that cannot be taken now stays in the session's buffer, with everything behind it: that is what keeps the
 order while a look-up, the window or the budget makes the connection wait.
@@ -36,8 +36,11 @@ RETAIN = 0x01
 LONG = 0x80
 PUBLISH_TYPE = 3
 PUBACK_TYPE = 4
-PUBACK_SUCCESS = b"\x40\x02"  # packet identifier follows; 5.0 may leave out Reason Code 0 and empty properties (3.4.2.1)
+PUBACK_SUCCESS = (
+    b"\x40\x02"  # packet identifier follows; 5.0 may leave out Reason Code 0 and empty properties (3.4.2.1)
+)
 QOS_3 = 3
+SHORTEST = 2  # bytes of a fixed header, and of a topic's length
 
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
 _EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
@@ -91,7 +94,7 @@ class PublishFlow:
         topic = properties = packet_id = b""
         key: _Key | None = None
         try:
-            while end - pos >= 2:
+            while end - pos >= SHORTEST:
                 first = data[pos]
                 if first & TYPE_BITS != PUBLISH:
                     break
@@ -107,7 +110,7 @@ class PublishFlow:
                     raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the packet is larger than this server takes")
                 if stop > end:
                     break
-                if length < 2:
+                if length < SHORTEST:
                     raise MalformedPacketError("a PUBLISH without a topic")
                 body = topic_end = start + 2 + (data[start] << 8) + data[start + 1]
                 kind = first & ~DUP
@@ -193,11 +196,12 @@ class PublishFlow:
             self._session.pause(Pause.BUDGET)
             budget.wait(self)
             return None
-        route: Route | Refusal | None = self._cache.get(key)
+        route = self._cache.get(key)
         if route is None or route.lane.retired:
-            route = self._resolve(key, qos)
-            if not isinstance(route, Route):
-                return route
+            found = self._resolve(key, qos)
+            if not isinstance(found, Route):
+                return found
+            route = found
         return Run(route, self, qos, frontend.time(), frontend.wall_ms())
 
     def _resolve(self, key: _Key, qos: int) -> Route | Refusal | None:

@@ -24,7 +24,7 @@ from adapter.mqtt.framing import packet_size, remaining_length
 from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.publish_flow import PUBLISH_TYPE, PublishFlow
+from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, PublishFlow
 from adapter.mqtt.replies import PINGRESP, encode_disconnect, encode_suback, encode_unsuback
 from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
 from adapter.reasons import Reason, ReasonCode
@@ -116,7 +116,7 @@ class Session:
         pos = 0
         end = len(data)
         try:
-            while not self.pauses and end - pos >= 2 and self._state is not CLOSED:
+            while not self.pauses and end - pos >= SHORTEST and self._state is not CLOSED:
                 if self._flow is not None and data[pos] >> 4 == PUBLISH_TYPE:
                     after = self._flow.take(data, pos, end)
                 else:
@@ -129,7 +129,7 @@ class Session:
         if pos < end and self._state is not CLOSED:
             self._held = bytearray(data[pos:])
             # A pause can end with any number of complete packets here; without one, the first is incomplete.
-            self._need = packet_size(self._held) if end - pos >= 2 else 2
+            self._need = packet_size(self._held) if end - pos >= SHORTEST else SHORTEST
         if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
 
@@ -150,7 +150,7 @@ class Session:
         if kind == PacketType.CONNECT and self._state is not State.NEW:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a second CONNECT [MQTT-3.1.0-2]")
         if FIXED_FLAGS.get(kind) != first & 0x0F:
-            raise MalformedPacketError("reserved flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
+            raise MalformedPacketError("reserved type or flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
         self._dispatch(PacketType(kind), data[start : start + length])
         return start + length
 
@@ -176,7 +176,7 @@ class Session:
                 packet_id, count = decode_unsubscribe(body, level)  # [MQTT-3.10.4-4]
                 self._reply(encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
             case _:
-                # Acknowledgements of what we never sent, packets only servers send, AUTH without an authentication method.
+                # Acknowledgements of what we never sent, packets that only servers send, AUTH without a method.
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
 
     # -- CONNECT -------------------------------------------------------------------------------------------------------
@@ -299,7 +299,11 @@ class Session:
         if outcome.reason is Reason.SHUTDOWN:
             return  # `close_all` follows
         frontend.log.warning(
-            "message failed, closing", client_id=self._client_id, peer=self._peer, reason=outcome.reason, text=outcome.text
+            "message failed, closing",
+            client_id=self._client_id,
+            peer=self._peer,
+            reason=outcome.reason,
+            text=outcome.text,
         )
         if outcome.fate is Fate.REFUSED:
             self.end(None, "message_refused")

@@ -1,17 +1,20 @@
-"""Stopping: what was acknowledged is in Kafka; what could not be delivered is counted, logged, and the exit code says so."""
+"""Stopping: what was acknowledged is in Kafka; what could not be delivered is counted, logged, and told."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.adapter import Adapter
 from tests.support.devices import Device, judge
-from tests.support.kafka_broker import KafkaBroker
 from tests.support.records import read_all
+
+if TYPE_CHECKING:
+    from tests.support.kafka_broker import KafkaBroker
 
 Unique = Callable[[str], str]
 

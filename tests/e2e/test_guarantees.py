@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.adapter import Adapter
 from tests.support.devices import Device, judge
-from tests.support.kafka_broker import KafkaBroker
 from tests.support.records import end_offsets, read_all
+
+if TYPE_CHECKING:
+    from tests.support.kafka_broker import KafkaBroker
 
 Unique = Callable[[str], str]
 
@@ -140,7 +144,7 @@ async def test_a_key_moves_to_its_new_partition_only_after_its_old_records_have_
         for device in devices:
             own = {payload for _, payload in device.sent}
             places = [record.partition for record in by_time if record.value in own]
-            moves = sum(before != after for before, after in zip(places, places[1:], strict=False))
+            moves = sum(before != after for before, after in itertools.pairwise(places))
             assert moves <= 1, "records of a device went back and forth"
             await device.close()
         adapter.assert_balanced()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tests.support.adapter import Adapter
-from tests.support.kafka_broker import KafkaBroker
 from tests.support.packets import CONNACK_OK, connect, puback, publish
 from tests.support.records import read_all
+
+if TYPE_CHECKING:
+    from tests.support.kafka_broker import KafkaBroker
 
 Unique = Callable[[str], str]
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.adapter import Adapter
 from tests.support.devices import Device, judge
-from tests.support.kafka_broker import KafkaBroker
 from tests.support.records import read_all
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from tests.support.kafka_broker import KafkaBroker
 
 TENANT = "faults"
 TOPIC = f"hono.telemetry.{TENANT}"
@@ -102,12 +106,12 @@ async def test_the_adapter_says_that_kafka_is_away_and_that_it_is_back(own_kafka
     own_kafka.create_topic(TOPIC)
     with Adapter(own_kafka.bootstrap) as adapter:
         own_kafka.kill()
-        await asyncio.to_thread(adapter.wait_ready, False)
+        await asyncio.to_thread(adapter.wait_ready, ready=False)
         [reason] = adapter.readiness()[1]
         assert reason.startswith("kafka")
         assert adapter.get("/livez")[0] == 200
         await asyncio.to_thread(own_kafka.start)
-        await asyncio.to_thread(adapter.wait_ready, True)
+        await asyncio.to_thread(adapter.wait_ready)
 
 
 async def test_a_frozen_kafka_fills_windows_not_memory_and_pings_are_answered(own_kafka: KafkaBroker) -> None:

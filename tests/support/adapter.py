@@ -11,14 +11,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.kafka_broker import free_port
 from tests.support.kafka_dist import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 60.0
@@ -42,7 +44,7 @@ class Adapter:
             "HTTP__PORT": str(self.http_port),
             **variables,
         }
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> Self:
@@ -56,7 +58,7 @@ class Adapter:
             self.wait_ready()
         return self
 
-    def wait_ready(self, ready: bool = True, timeout: float = READY_SECONDS) -> None:
+    def wait_ready(self, *, ready: bool = True, timeout: float = READY_SECONDS) -> None:
         """Return when /readyz says so (or says no)."""
         deadline = time.monotonic() + timeout
         while self.readiness()[0] != ready:
@@ -121,7 +123,9 @@ class Adapter:
         metrics = self.metrics()
 
         def total(name: str, qos: str) -> float:
-            return sum(value for (sample, labels), value in metrics.items() if sample == name and ("qos", qos) in labels)
+            return sum(
+                value for (sample, labels), value in metrics.items() if sample == name and ("qos", qos) in labels
+            )
 
         for qos in ("0", "1"):
             accounted = sum(

@@ -7,11 +7,15 @@ PUBACK in the order in which it came. `judge` compares that with what Kafka has.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from tests.support.packets import CONNACK_OK, connect, publish
-from tests.support.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tests.support.records import Record
 
 PUBACK = 0x40
 DISCONNECT = 0xE0
@@ -78,9 +82,7 @@ class Device:
             self._packet_id = self._packet_id % 65_535 + 1
             self._waiting[self._packet_id] = payload
         self.sent.append((qos, payload))
-        self._writer.write(
-            publish(topic or self.topic, payload, qos=qos, packet_id=self._packet_id, level=self.level)
-        )
+        self._writer.write(publish(topic or self.topic, payload, qos=qos, packet_id=self._packet_id, level=self.level))
         if number % 20 == 0:
             await self._writer.drain()
 

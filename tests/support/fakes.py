@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from adapter.errors import KafkaError
 from adapter.model import Batch, Fate, Outcome, RecordTemplate, Route, Run, Sink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapter.errors import KafkaError
 
 
 class VirtualTime:

@@ -1,4 +1,4 @@
-"""A real single-node Kafka (KRaft) as a child process. `python -m tests.support.kafka_broker` runs one in the foreground."""
+"""A real single-node Kafka (KRaft) as a child process; `python -m tests.support.kafka_broker` runs one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from tests.support.kafka_dist import ensure_kafka
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -62,8 +64,8 @@ def free_port() -> int:
 class KafkaBroker:
     """Ports and data stay the same over `stop`, `kill` and `restart`. Topics are made on purpose, by `create_topic`.
 
-    `auto.create.topics.enable` is left at Kafka's default, which is true: so a client that names a missing topic in a metadata
-    request is found out. `fast_start` trades the JVM's best compiler for a quick start: for tests, not for benchmarks.
+    `auto.create.topics.enable` is left at Kafka's default, which is true: so a client that names a missing topic in a
+    metadata request is found out. `fast_start` trades the JVM's best compiler for a quick start: not for benchmarks.
     """
 
     def __init__(self, *, port: int | None = None, fast_start: bool = True, heap: str = "512m") -> None:
@@ -106,7 +108,11 @@ class KafkaBroker:
         return self
 
     def _java(self, *arguments: str) -> list[str]:
-        flags = [f"-Xmx{self._heap}", "-XX:+UseSerialGC"] if self._fast_start else [f"-Xms{self._heap}", f"-Xmx{self._heap}"]
+        flags = (
+            [f"-Xmx{self._heap}", "-XX:+UseSerialGC"]
+            if self._fast_start
+            else [f"-Xms{self._heap}", f"-Xmx{self._heap}"]
+        )
         if self._fast_start:
             flags += ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
         logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}"

@@ -21,7 +21,7 @@ def packet(first: int, body: bytes) -> bytes:
     return bytes([first]) + varint(len(body)) + body
 
 
-def connect(
+def connect(  # noqa: PLR0913 - a packet has these parts
     client_id: str = "c1",
     *,
     level: int = 4,

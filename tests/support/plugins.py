@@ -255,7 +255,7 @@ class BlocksUntilFile(BaseAuthPlugin):
 
     async def authenticate(self, *, session: Session) -> bool | None:
         if "slow" in (session.username or ""):
-            Path(f"{self.config.file}.blocked").touch()
+            Path(f"{self.config.file}.blocked").touch()  # noqa: ASYNC240 - that is the point
             while not Path(self.config.file).exists():  # noqa: ASYNC240 - that is the point
                 time.sleep(0.01)  # noqa: ASYNC251
         return True

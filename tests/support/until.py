@@ -12,5 +12,5 @@ if TYPE_CHECKING:
 async def until(condition: Callable[[], object], within: float = 30.0) -> None:
     """Return when the condition holds; TimeoutError when it does not in `within` seconds."""
     async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.005)

@@ -23,7 +23,11 @@ class World:
         self.budget = Budget(1_000_000)
         settings = {"max_batch_size": 100_000, "delivery_timeout": 60.0, **config}
         self.pipeline = Pipeline(
-            PipelineConfig(**settings), self.kafka, self.time, self.budget, self.ledger  # type: ignore[arg-type]
+            PipelineConfig(**settings),
+            self.kafka,
+            self.time,
+            self.budget,
+            self.ledger,  # type: ignore[arg-type]
         )
         self.lane = self.pipeline.lane("plant", 0)
 

@@ -37,7 +37,7 @@ def closed_gate() -> Iterator[threading.Event]:
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - other threads set it
+        while not condition():
             await asyncio.sleep(0.001)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -33,7 +34,8 @@ Done = Callable[[Route | Refusal], None]
 class Gate:
     """Lets everyone in as tenant `demo`; a topic's first level says what becomes of it.
 
-    `later/…` is answered when the test says, `no/…` is refused, `early/…` is acknowledged on receipt, `p1/…` goes to partition 1.
+    `later/…` is answered when the test says, `no/…` is refused, `early/…` is acknowledged on receipt, `p1/…` goes to
+    partition 1.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -44,9 +46,7 @@ class Gate:
         self.hold_connects = False
         self.refuse: ConnectRefusedError | None = None
 
-    def authenticate(
-        self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]
-    ) -> None:
+    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
         assert peer == "peer"
         self.connects.append((connect, done))
         if not self.hold_connects:
@@ -152,7 +152,7 @@ def world() -> World:
 BOTH = pytest.mark.parametrize("level", [4, 5])
 
 
-# -- CONNECT ---------------------------------------------------------------------------------------------------------
+# -- CONNECT --
 
 
 def test_a_3_1_1_connack_is_four_bytes(world: World) -> None:
@@ -284,7 +284,7 @@ def test_what_follows_connect_at_once_is_taken_after_the_connack(world: World) -
     assert device.wire.take() == puback(1)
 
 
-# -- keep-alive --------------------------------------------------------------------------------------------------------
+# -- keep-alive --
 
 
 def test_silence_for_one_and_a_half_keep_alives_ends_the_connection(world: World) -> None:
@@ -324,7 +324,7 @@ def test_keep_alive_is_not_enforced_against_a_connection_that_we_paused(world: W
     assert device.wire.closed
 
 
-# -- PUBLISH and PUBACK --------------------------------------------------------------------------------------------------
+# -- PUBLISH and PUBACK --
 
 
 @BOTH
@@ -419,7 +419,9 @@ def test_creation_time_is_the_first_header_and_the_timestamp(world: World) -> No
 
 def test_a_lookup_is_made_once_and_everything_behind_it_waits_in_order(world: World) -> None:
     device = world.device()
-    device.send(publish("later/x", b"1"), publish("t", b"2", packet_id=2), publish("later/x", b"3", packet_id=3), PINGREQ)
+    device.send(
+        publish("later/x", b"1"), publish("t", b"2", packet_id=2), publish("later/x", b"3", packet_id=3), PINGREQ
+    )
     assert len(world.gate.waiting) == 1
     assert not device.wire.reading
     world.answer_all()
@@ -462,7 +464,7 @@ def test_the_cache_of_routes_is_bounded() -> None:
     assert [header.topic for header in world.gate.resolved] == [*(f"t/{number}" for number in range(10)), "t/0"]
 
 
-# -- refusals ------------------------------------------------------------------------------------------------------------
+# -- refusals --
 
 
 def test_a_5_0_device_reads_why_its_message_is_refused_and_goes_on(world: World) -> None:
@@ -553,11 +555,11 @@ def test_a_failed_fleet_is_let_go_one_after_another(world: World) -> None:
         world.time.advance(1)
         closed.append(sum(device.wire.closed for device in devices))
     assert closed[-1] == 500
-    steps = [after - before for before, after in zip(closed, closed[1:], strict=False)]
+    steps = [after - before for before, after in itertools.pairwise(closed)]
     assert max(steps) <= 150
 
 
-# -- limits --------------------------------------------------------------------------------------------------------------
+# -- limits --
 
 
 def test_past_the_window_a_3_1_1_device_is_not_read_and_nothing_is_lost() -> None:
@@ -619,7 +621,7 @@ def test_a_device_that_does_not_read_its_pubacks_is_not_read(world: World) -> No
     assert device.wire.reading
 
 
-# -- other packets ---------------------------------------------------------------------------------------------------------
+# -- other packets --
 
 
 def test_subscribe_is_answered_with_a_refusal_for_each_filter(world: World) -> None:
@@ -698,7 +700,7 @@ def test_qos_2_is_refused_as_not_supported(world: World) -> None:
     assert device.wire.take()[2] == 0x9B
 
 
-# -- topic alias -----------------------------------------------------------------------------------------------------------
+# -- topic alias --
 
 
 def alias(number: int) -> bytes:
@@ -744,7 +746,7 @@ def test_properties_reach_routing(world: World) -> None:
     assert header.properties.message_expiry == 9
 
 
-# -- the end ---------------------------------------------------------------------------------------------------------------
+# -- the end --
 
 
 def test_at_shutdown_pubacks_come_before_the_goodbye(world: World) -> None:
@@ -774,7 +776,7 @@ def test_the_counters_of_connections_return_to_zero(world: World) -> None:
     assert world.frontend.counters.closed == {"connection_lost": 1}
 
 
-# -- what a 5.0 client takes -----------------------------------------------------------------------------------------
+# -- what a 5.0 client takes --
 
 
 def test_a_client_that_cannot_take_our_connack_is_refused_in_a_packet_that_it_can_take(world: World) -> None:
