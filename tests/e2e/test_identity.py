@@ -1,4 +1,4 @@
-"""Who may connect and for whom a device may publish: the real adapter with amqtt's plugins, and what Kafka has afterwards."""
+"""Who may connect, and for whom a device may publish: the adapter with amqtt's plugins, and what Kafka has then."""
 
 from __future__ import annotations
 
@@ -222,7 +222,7 @@ def test_a_slow_answer_about_a_user_holds_up_nobody_else(http_adapter: Adapter, 
     with Wire(http_adapter.port) as slow:
         slow.send(connect(username=f"slow@{TENANT}", password=SECRET))
         assert server.reached.wait(15)
-        flows(http_adapter, "beside-slow-user")
+        flows(http_adapter, "beside-user")
         server.release()
         assert slow.receive() == CONNACK_OK
 
@@ -239,7 +239,7 @@ def test_a_slow_answer_about_a_topic_holds_up_what_is_behind_it_and_nobody_else(
             + publish("telemetry", b"2", packet_id=3)
         )
         assert server.reached.wait(15)
-        flows(http_adapter, "beside-slow-topic")
+        flows(http_adapter, "beside-topic")
         assert waiting.receive() == b"\x40\x02\x00\x01"
         server.release()
         assert [waiting.receive(), waiting.receive()] == [b"\x40\x02\x00\x02", b"\x40\x02\x00\x03"]
