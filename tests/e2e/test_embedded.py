@@ -40,9 +40,12 @@ class TryingOut(Running):
         self.wait_for("python3 -c")
 
     def line(self, heading: str) -> str:
-        """The printed line below a heading."""
+        """The command that is printed below a heading, up to a line that does not end in a backslash."""
         lines = self.stdout.splitlines()
-        return lines[lines.index(heading) + 1].strip()
+        first = last = lines.index(heading) + 1
+        while lines[last].endswith("\\"):
+            last += 1
+        return "\n".join(lines[first : last + 1]).strip()
 
     def copied(self, heading: str, *more: str) -> subprocess.CompletedProcess[str]:
         """Paste that line into a shell."""
