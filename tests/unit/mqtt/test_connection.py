@@ -1,0 +1,114 @@
+"""The asyncio shell, on real sockets: bytes, closing, slow readers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapter.counters import Ledger
+from adapter.delivery.budget import Budget
+from adapter.delivery.pipeline import Pipeline, PipelineConfig
+from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.mqtt.frontend import Frontend, MqttConfig
+from adapter.mqtt.listener import Listener
+from tests.support.fakes import FakeKafka, FakeLog
+from tests.support.packets import CONNACK_OK, DISCONNECT, connect, puback, publish
+
+
+class Open:
+    """A gate that lets everything through to one lane."""
+
+    pipeline: Pipeline
+
+    def authenticate(self, connect: Connect, peer: str, done: object) -> None:
+        assert callable(done)
+        assert peer == "127.0.0.1"
+        done(Identity(connect.client_id))
+
+    def resolve(self, identity: Identity, header: PublishHeader, done: object) -> Route | Refusal:
+        template = RecordTemplate("plant", b"k", (), "test")
+        return Route(template, self.pipeline.lane("plant", 0), ack_on_receipt=False)
+
+
+class World:
+    """A listener on a port of its own."""
+
+    def __init__(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.kafka = FakeKafka()
+        self.ledger = Ledger()
+        self.budget = Budget(10_000_000)
+        gate = Open()
+        config = PipelineConfig(max_batch_size=1_000_000, delivery_timeout=60.0)
+        gate.pipeline = Pipeline(config, self.kafka, loop, self.budget, self.ledger)
+        self.frontend = Frontend(
+            MqttConfig(receive_maximum=65_535), gate, self.budget, self.ledger, loop, lambda: 0, FakeLog()
+        )
+        self.listener = Listener(self.frontend, "127.0.0.1", 0)
+
+    async def until(self, what: object) -> None:
+        assert callable(what)
+        async with asyncio.timeout(20):
+            while not what():
+                await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    world = World()
+    await world.listener.start()
+    yield world
+    world.listener.stop()
+    for session in list(world.frontend.sessions):
+        session.end(None, "shutdown")
+    await world.until(lambda: world.frontend.counters.connections == 0)
+
+
+async def test_bytes_go_in_and_out(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.listener.port)
+    writer.write(connect() + publish("t", b"1" * 100_000, packet_id=5))
+    assert await reader.readexactly(4) == CONNACK_OK
+    await world.until(lambda: world.kafka.waiting)
+    world.kafka.answer()
+    assert await reader.readexactly(4) == puback(5)
+    assert world.kafka.log["plant", 0] == [b"1" * 100_000]
+    writer.write(DISCONNECT)
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_the_last_packet_arrives_although_the_device_goes_on_sending(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.listener.port)
+    writer.write(connect(level=5) + b"\x36\x05\x00\x01t\x00\x01" + b"\xff" * 2_000_000)
+    answer = await reader.read()
+    assert answer[0] == 0x20
+    assert b"\xe0" in answer
+    writer.close()
+
+
+async def test_a_device_that_does_not_read_its_pubacks_is_read_no_further(world: World) -> None:
+    with socket.socket() as device:
+        device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        device.connect(("127.0.0.1", world.listener.port))
+        device.setblocking(False)
+        loop = asyncio.get_running_loop()
+        sending = asyncio.create_task(loop.sock_sendall(device, connect() + b"\xc0\x00" * 8_000_000))
+        await world.until(lambda: world.frontend.counters.paused == 1)
+        assert world.frontend.counters.bytes_sent < 16_000_000, "what the device does not read is not piled up"
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+
+
+async def test_a_connection_that_breaks_leaves_nothing_behind(world: World) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", world.listener.port)
+    writer.write(connect() + publish("t"))
+    await reader.readexactly(4)
+    writer.transport.abort()
+    await world.until(lambda: world.frontend.counters.connections == 0)
+    assert world.frontend.connected == 0
+    assert world.frontend.counters.closed == {"connection_lost": 1}
+    world.kafka.answer()
+    assert world.ledger.difference(1) == 0
