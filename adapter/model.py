@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -194,6 +195,12 @@ RECORD_OVERHEAD = 31 + 28
 HEADER_OVERHEAD = 6
 
 
+@lru_cache(maxsize=16)
+def creation_time(milliseconds: int) -> Header:
+    """The header of that name; the runs of a batch share a few of them."""
+    return "creation-time", b"%d" % milliseconds
+
+
 class Run:
     """Consecutive publishes of one connection to one route that were read together.
 
@@ -229,7 +236,7 @@ class Run:
 
     def headers(self) -> list[Header]:
         """The headers of each of its records, in the order of the record contract."""
-        return [("creation-time", b"%d" % self.arrived_ms), *self.route.template.headers]
+        return [creation_time(self.arrived_ms), *self.route.template.headers]
 
 
 class Batch:

@@ -23,12 +23,13 @@ class Waiter(Protocol):
 class Budget:
     """Counts bytes of records from the lane's taking them until Kafka's answer. All sizes in bytes."""
 
-    __slots__ = ("_payers", "_waiting", "limit", "soft", "used")
+    __slots__ = ("_payers", "_waiting", "limit", "releases", "soft", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.soft = int(limit * SOFT)
         self.used = 0
+        self.releases = 0  # how often something was released: whether Kafka moves
         self._payers = 0
         self._waiting: dict[Waiter, None] = {}  # in order of arrival
 
@@ -67,6 +68,7 @@ class Budget:
     def release(self, size: int) -> None:
         """Nobody holds these bytes any more."""
         self.used -= size
+        self.releases += 1
         waiting = self._waiting
         # Each gets one turn at most: who finds too little room queues up again behind the others.
         for _ in range(len(waiting)):

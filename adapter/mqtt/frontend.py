@@ -31,6 +31,7 @@ class Budget(Protocol):
 
     used: int
     soft: int
+    releases: int
 
     def must_wait(self, pending_bytes: int) -> bool:
         """Whether a connection that holds `pending_bytes` may add nothing now."""
@@ -93,6 +94,8 @@ class Frontend:
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
         self.sessions: set[Session] = set()
+        self.stamped = -1.0  # when `stamp_ms` was read from the wall clock, by the monotonic one
+        self.stamp_ms = 0
         self.draining = False
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}

@@ -42,6 +42,8 @@ PUBACK_SUCCESS = (
 QOS_3 = 3
 SHORTEST = 2  # bytes of a fixed header, and of a topic's length
 
+QOS_0_PATIENCE = 0.5  # seconds
+
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
 _EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
@@ -58,6 +60,7 @@ class PublishFlow:
         "_frontend",
         "_identity",
         "_prefixes",
+        "_releases_seen",
         "_resolved",
         "_session",
         "answers_ready",
@@ -71,6 +74,7 @@ class PublishFlow:
         self._identity = identity
         self._cache: dict[_Key, Route] = {}
         self._prefixes: PublishPrefixes | None = None
+        self._releases_seen = -1
         self._resolved: tuple[_Key, Route | Refusal] | None = None
         self.answers_ready = False
         self.pending_bytes = 0
@@ -87,12 +91,13 @@ class PublishFlow:
         # that is cut out of it costs 0.1 µs a message, and all messages of the adapter pass here.
         config = self._frontend.config
         max_packet_size = config.max_packet_size
+        max_record_size = config.max_record_size
+        max_run_size = config.max_run_size
         v5 = self._session.level == MQTT_5
         room = config.receive_maximum - self.window.unacknowledged
         run: Run | None = None
-        kind = size = taken = overhead = 0
-        topic = properties = packet_id = b""
-        key: _Key | None = None
+        kind = last_kind = size = taken = overhead = 0
+        topic = last_topic = properties = last_properties = packet_id = b""
         try:
             while end - pos >= SHORTEST:
                 first = data[pos]
@@ -101,10 +106,14 @@ class PublishFlow:
                 length = data[pos + 1]
                 start = pos + 2
                 if length >= LONG:
-                    header = remaining_length(data, pos + 1)
-                    if header is None:
-                        break
-                    length, start = header
+                    if end - start > 0 and data[start] < LONG:  # two bytes: the usual case, without a call
+                        length += (data[start] << 7) - LONG
+                        start += 1
+                    else:
+                        header = remaining_length(data, pos + 1)
+                        if header is None:
+                            break
+                        length, start = header
                 stop = start + length
                 if stop - pos > max_packet_size:
                     raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the packet is larger than this server takes")
@@ -139,12 +148,18 @@ class PublishFlow:
                     raise MalformedPacketError("a PUBLISH shorter than its topic says")
 
                 refusal: Refusal | None = None
-                if run is None or key != (kind, topic, properties) or size > config.max_run_size:
+                if (
+                    run is None
+                    or topic != last_topic
+                    or kind != last_kind
+                    or properties != last_properties
+                    or size > max_run_size
+                ):
                     if run is not None:
                         self._put(run, size)
                         run = None
-                    key = (kind, topic, properties)
-                    began = self._begin(key)
+                    last_kind, last_topic, last_properties = kind, topic, properties
+                    began = self._begin((kind, topic, properties))
                     if began is None:
                         break
                     if isinstance(began, Run):
@@ -155,7 +170,7 @@ class PublishFlow:
                         refusal = began
                 record_size = stop - body + overhead
                 if run is not None:
-                    if record_size > config.max_record_size:
+                    if record_size > max_record_size:
                         refusal = _TOO_LARGE
                     elif body == stop and not run.route.template.empty_payload_allowed:
                         refusal = _EMPTY
@@ -191,18 +206,18 @@ class PublishFlow:
         qos = (key[0] & QOS_BITS) >> 1
         budget = frontend.budget
         if budget.used >= budget.soft and budget.must_wait(self.pending_bytes):
-            if not qos:  # a QoS 0 message waits for nothing
-                return _OVER_BUDGET
-            self._session.pause(Pause.BUDGET)
-            budget.wait(self)
-            return None
+            return self._wait_for_room(qos)
         route = self._cache.get(key)
         if route is None or route.lane.retired:
             found = self._resolve(key, qos)
             if not isinstance(found, Route):
                 return found
             route = found
-        return Run(route, self, qos, frontend.time(), frontend.wall_ms())
+        now = frontend.time()
+        if now != frontend.stamped:  # a turn of the loop has one time, so what is read in it has one timestamp
+            frontend.stamped = now
+            frontend.stamp_ms = frontend.wall_ms()
+        return Run(route, self, qos, now, frontend.stamp_ms)
 
     def _resolve(self, key: _Key, qos: int) -> Route | Refusal | None:
         """The route of a topic that is new to this connection. Raises ProtocolError."""
@@ -237,8 +252,24 @@ class PublishFlow:
         self._resolved = (key, result)
         self._session.resume(Pause.LOOKUP)
 
+    def _wait_for_room(self, qos: int) -> Refusal | None:
+        """The budget is used up: do not read the device until there is room.
+
+        A QoS 0 message waits only while Kafka takes records at all: after a while without, it is dropped, and so is what
+        follows until Kafka moves again.
+        """
+        budget = self._frontend.budget
+        if not qos and budget.releases == self._releases_seen:
+            return _OVER_BUDGET
+        self._releases_seen = budget.releases
+        self._session.pause(Pause.BUDGET)
+        budget.wait(self)
+        if not qos:
+            self._frontend.timers.call_later(QOS_0_PATIENCE, self.room_again)
+        return None
+
     def room_again(self) -> None:
-        """The budget has room."""
+        """The budget has room, or a QoS 0 message has waited long enough."""
         self._session.resume(Pause.BUDGET)
 
     def _put(self, run: Run, size: int) -> None:

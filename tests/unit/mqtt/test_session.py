@@ -597,7 +597,13 @@ def test_over_the_budget_qos_1_waits_and_qos_0_is_dropped() -> None:
     flooder_zero = world.device("zero")
     flooder_zero.send(publish("t", b"z" * 900, qos=0))
     casual.send(publish("t", b"dropped", qos=0))
+    assert world.ledger.dropped[0] == {}
+    assert not casual.wire.reading
+    world.time.advance(1)
     assert world.ledger.dropped[0] == {Reason.BUDGET: 1}
+    casual.send(publish("t", b"dropped at once", qos=0))
+    assert world.ledger.dropped[0] == {Reason.BUDGET: 2}
+    assert casual.wire.reading
     world.answer_all()
     assert flooder.wire.reading
     assert flooder.wire.take() == b"".join(puback(n) for n in range(1, 5))
