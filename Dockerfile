@@ -1,31 +1,42 @@
-# The production image: the adapter, its runtime dependencies, nothing else. It runs as a user without rights, on a
-# read-only root file system. Where packages come through a registry with a CA of its own, put that CA's bundle into
-# config/build-ca.crt before building; pip's other settings can be given as build arguments (PIP_INDEX_URL …).
+# The production image: the adapter and its locked runtime dependencies, nothing else. The user has no rights, and
+# nothing is written: it runs on a read-only root file system.
+#
+#   docker build -t mqtt-kafka-adapter .
+#
+# Where packages come through a registry with an authority of its own, copy that authority's certificates (PEM) to
+# config/build-ca.crt. pip's PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST and PIP_DEFAULT_TIMEOUT are build
+# arguments. None of that is in the image: only the first stage sees it.
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
+ARG PIP_DEFAULT_TIMEOUT=60
 # The brackets let the file be missing.
 COPY requirements/runtime.txt config/build-ca.cr[t] /build/
 RUN if [ -f /build/build-ca.crt ]; then export PIP_CERT=/build/build-ca.crt; fi \
-    && python3 -m venv /venv \
-    && /venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --require-hashes -r /build/runtime.txt \
+    && python -m venv /venv \
+    && /venv/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check --require-hashes \
+        -r /build/runtime.txt \
     && /venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 COPY adapter /app/adapter
-RUN /venv/bin/python -m compileall -q /app/adapter
+# Nothing can be compiled on a read-only file system. Unchecked: bytecode that holds whatever a copy does to file times.
+RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib /app
 
 FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="MQTT-to-Kafka adapter"
 COPY --from=build /venv /venv
 COPY --from=build /app /app
+# PYTHONSAFEPATH: code comes from these two folders, not from the working directory.
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
+# By number, so that Kubernetes can tell that it is not root.
 USER 10001:10001
-ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 EXPOSE 1883 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s \
-    CMD ["python3", "-c", "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('ADAPTER_HTTP__PORT', '8080') + '/livez', timeout=2)"]
-ENTRYPOINT ["python3", "-m", "adapter"]
+# An empty port is an endpoint that is off: nothing to ask. A proxy in the environment is for others than ourselves.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
+    CMD ["python", "-c", "import os, urllib.request as u; p = os.environ.get('ADAPTER_HTTP__PORT', '8080'); p and u.build_opener(u.ProxyHandler({})).open(f'http://127.0.0.1:{p}/livez', timeout=2)"]
+ENTRYPOINT ["python", "-m", "adapter"]
 CMD ["run"]

@@ -255,8 +255,8 @@ class PublishFlow:
     def _wait_for_room(self, qos: int) -> Refusal | None:
         """The budget is used up: do not read the device until there is room.
 
-        A QoS 0 message waits only while Kafka takes records at all: after a while without, it is dropped, and so is what
-        follows until Kafka moves again.
+        A QoS 0 message waits only while Kafka takes records at all: after a while without, it is dropped, and so is
+        what follows until Kafka moves again.
         """
         budget = self._frontend.budget
         if not qos and budget.releases == self._releases_seen:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.adapter import Adapter
 from tests.support.devices import Device, judge
-from tests.support.kafka_broker import KafkaBroker
 from tests.support.records import end_offsets, read_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.kafka_broker import KafkaBroker
 
 Unique = Callable[[str], str]
 

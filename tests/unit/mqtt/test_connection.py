@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +17,9 @@ from adapter.mqtt.listener import Listener
 from tests.support.fakes import FakeKafka, FakeLog
 from tests.support.packets import CONNACK_OK, DISCONNECT, connect, puback, publish
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
 
 class Open:
     """A gate that lets everything through to one lane."""
@@ -28,7 +31,7 @@ class Open:
         assert peer == "127.0.0.1"
         done(Identity(connect.client_id))
 
-    def resolve(self, identity: Identity, header: PublishHeader, done: object) -> Route | Refusal:
+    def resolve(self, _identity: Identity, _header: PublishHeader, _done: object) -> Route | Refusal:
         template = RecordTemplate("plant", b"k", (), "test")
         return Route(template, self.pipeline.lane("plant", 0), ack_on_receipt=False)
 
@@ -93,7 +96,7 @@ async def test_a_device_that_does_not_read_its_pubacks_is_read_no_further(world:
     with socket.socket() as device:
         device.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         device.connect(("127.0.0.1", world.listener.port))
-        device.setblocking(False)
+        device.settimeout(0)
         loop = asyncio.get_running_loop()
         sending = asyncio.create_task(loop.sock_sendall(device, connect() + b"\xc0\x00" * 8_000_000))
         await world.until(lambda: world.frontend.counters.paused == 1)
