@@ -2,7 +2,7 @@
 
 Slow Kafka must turn into TCP backpressure, and a flooding device must feel it before the others. Two marks:
 above SOFT of the limit a connection waits that holds more than its fair share (the limit divided among all
-connections that hold anything); at the limit everyone waits. Waiting connections are let on in the order in which they
+connections that hold anything, and one that may come); at the limit everyone waits. Waiting connections are let on in the order in which they
 came, as soon as use is below the soft mark.
 """
 
@@ -37,7 +37,7 @@ class Budget:
         """Whether a connection that holds `pending_bytes` may add nothing now."""
         if self.used < self.soft:
             return False
-        return self.used >= self.limit or pending_bytes * self._payers >= self.limit
+        return self.used >= self.limit or pending_bytes * (self._payers + 1) >= self.limit
 
     def wait(self, waiter: Waiter) -> None:
         """Call `waiter.room_again` once, when there is room."""

@@ -51,8 +51,9 @@ class Connection(asyncio.BufferedProtocol):
         if not self._closing:  # what comes after our last word is read and forgotten
             self._session.receive(bytes(_BUFFER[:nbytes]))
 
-    def eof_received(self) -> None:
-        """The device has nothing more to say, and whoever publishes must be able to listen: close."""
+    def eof_received(self) -> bool:
+        """The device has nothing more to say, and whoever publishes must be able to listen: close, if not at once."""
+        return self._session.eof()
 
     def pause_writing(self) -> None:
         self._session.pause(Pause.SLOW_READER)

@@ -1,4 +1,4 @@
-"""Why a connection is not read now. Several reasons may hold at once; reading goes on when none is left."""
+"""Why no packets of a connection are taken now. Several reasons may hold at once; it goes on when none is left."""
 
 
 class Pause:
@@ -11,3 +11,6 @@ class Pause:
     SLOW_READER = 16  # the device does not read its PUBACKs
     FAILED = 32  # one of its messages failed: it will be closed
     DRAIN = 64  # the adapter stops
+
+    # Kafka is slow, which is not the device's doing: its pings are answered, as long as there is little in front of them.
+    WAITS_FOR_KAFKA = WINDOW | BUDGET

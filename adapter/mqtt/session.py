@@ -4,8 +4,8 @@
      └───────────────────┴── refused, timeout ─────────────────────────────────────────────────────────────▶
 
 Publishes are `publish_flow.py`'s; everything else a client can send is answered here. Bytes that cannot be
-processed yet (a packet's first half, or a pause) are held; while there is a pause nothing more is read, so what is held
-is at most one read and one packet.
+processed yet (a packet's first half, or a pause) are held; during a pause little or nothing more is read, so what is
+held is at most one packet and two reads.
 """
 
 from __future__ import annotations
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 ASSIGNED_ID_BYTES = 12
+# Bytes held while publishes wait for Kafka, beyond which nothing more is read: the packets of a device that has a
+# handful of messages in flight, and its PINGREQ.
+READ_AHEAD = 4096
+PINGREQ = b"\xc0\x00"
 
 
 class State(Enum):
@@ -53,6 +57,8 @@ class Session:
     """`level` is 0 before the CONNECT, then 4 (3.1.1) or 5. `watched_second` belongs to `Deadlines`."""
 
     __slots__ = (
+        "_ahead",
+        "_at_eof",
         "_client_id",
         "_connect_by",
         "_flow",
@@ -89,6 +95,8 @@ class Session:
         self._tenant: str | None = None
         self._held: bytearray | None = None
         self._need = 0
+        self._ahead = 0
+        self._at_eof = False
         self.pauses = 0
         self._keep_alive = 0.0
         self._session_expiry = 0
@@ -106,7 +114,10 @@ class Session:
         frontend.counters.bytes_received += len(data)
         if self._held is not None:
             self._held += data
-            if self.pauses or len(self._held) < self._need:
+            if self.pauses:
+                self._look_ahead()
+                return
+            if len(self._held) < self._need:
                 return
             data = bytes(self._held)
             self._held = None
@@ -130,8 +141,36 @@ class Session:
             self._held = bytearray(data[pos:])
             # A pause can end with any number of complete packets here; without one, the first is incomplete.
             self._need = packet_size(self._held) if end - pos >= SHORTEST else SHORTEST
+            if self.pauses:
+                self._ahead = 0
+                self._look_ahead()
         if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
+
+    def _look_ahead(self) -> None:
+        """Answer the PINGREQs among what is held: they need not wait for the publishes in front of them.
+
+        `_ahead` is where the first packet begins that has not been looked at; maybe behind what is held.
+        """
+        held = self._held
+        if held is None or self.pauses & ~Pause.WAITS_FOR_KAFKA:
+            return
+        try:
+            while len(held) - self._ahead >= SHORTEST:
+                if held[self._ahead : self._ahead + SHORTEST] == PINGREQ:
+                    del held[self._ahead : self._ahead + SHORTEST]
+                    self.frontend.counters.packets_received[PacketType.PINGREQ] += 1
+                    self._reply(PINGRESP)
+                    continue
+                header = remaining_length(held, self._ahead + 1)
+                if header is None:
+                    break
+                length, start = header
+                self._ahead = start + length
+        except MalformedPacketError:  # its turn comes
+            self._ahead = len(held) + READ_AHEAD
+        if len(held) >= READ_AHEAD:
+            self._wire.pause_reading()
 
     def _take_packet(self, data: bytes, pos: int, end: int) -> int:
         first = data[pos]
@@ -241,11 +280,12 @@ class Session:
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def pause(self, why: int) -> None:
-        """Read nothing from the socket for now."""
+        """Take no packets for now, and read nothing more; for Kafka's sake, only a little more."""
         if not self.pauses:
-            self._wire.pause_reading()
             self.frontend.counters.paused += 1
         self.pauses |= why
+        if why & ~Pause.WAITS_FOR_KAFKA:
+            self._wire.pause_reading()
 
     def resume(self, why: int) -> None:
         """This reason is gone; when it was the last one, go on with what is held, then with the socket."""
@@ -260,6 +300,8 @@ class Session:
         if self._held is not None:
             held, self._held = bytes(self._held), None
             self._process(held)
+        if self._at_eof and not self.pauses:
+            self._close("connection_lost")
 
     def drain(self) -> None:
         """The adapter stops: take nothing more."""
@@ -323,6 +365,11 @@ class Session:
             reason = text if self.problem_information else None
             self._reply(encode_disconnect(code, reason, limit=self.peer_packet_limit))
         self._close(cause)
+
+    def eof(self) -> bool:
+        """The device sends nothing more. Whether to keep the socket for now: what it sent before is still to be taken."""
+        self._at_eof = bool(self.pauses) and self._state is not CLOSED
+        return self._at_eof
 
     def gone(self) -> None:
         """The socket is closed, by whomever. What is pending stays in its lanes."""

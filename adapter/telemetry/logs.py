@@ -63,6 +63,7 @@ def configure_logs(level: str, format_: str, stream: TextIO | None = None) -> No
     # A library that cannot reach a broker says so several times a second; our own lines are limited where it matters.
     handler.addFilter(RepeatFilter(except_for=OWN))
     own_level = logging.getLevelNamesMapping()[level.upper()]
+    handler.setLevel(own_level)  # a library's logger may have a level of its own
     logging.getLogger(OWN).setLevel(own_level)
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -128,12 +128,9 @@ async def test_a_frozen_kafka_fills_windows_not_memory_and_pings_are_answered(ow
         while adapter.metric("adapter_connections_paused") < 1:
             assert time.monotonic() < deadline, "the flooder is still read"
             await asyncio.sleep(0.05)
-        assert adapter.metric("adapter_budget_used_bytes") <= 400_000 * 1.25
+        assert adapter.metric("adapter_pending_bytes") <= 400_000 * 1.25
         await quiet.publish(1)
         await quiet.ping()
-        sent = adapter.metric("adapter_mqtt_packets_sent_total", type="PINGRESP")
-        while adapter.metric("adapter_mqtt_packets_sent_total", type="PINGRESP") <= sent - 1:
-            await asyncio.sleep(0.02)
         own_kafka.resume()
         await flood
         await flooder.all_acked()

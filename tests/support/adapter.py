@@ -112,11 +112,13 @@ class Adapter:
     def metric(self, name: str, **labels: str) -> float:
         """The sum of the samples with that name and (at least) these labels."""
         wanted = set(labels.items())
-        return sum(
+        values = [
             value
             for (sample, sample_labels), value in self.metrics().items()
             if sample == name and wanted <= set(sample_labels)
-        )
+        ]
+        assert values, f"no such metric: {name} {labels}"
+        return sum(values)
 
     def assert_balanced(self) -> None:
         """The ledger balances for each QoS, by the adapter's own figure and by sums of the series."""

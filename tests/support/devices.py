@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.support.records import Record
 
 PUBACK = 0x40
+PINGRESP = 0xD0
 DISCONNECT = 0xE0
 
 
@@ -42,6 +43,7 @@ class Device:
         self._reader, self._writer = await asyncio.open_connection("127.0.0.1", port)
         self._waiting: dict[int, bytes] = {}
         self._room = asyncio.Semaphore(self.window)
+        self._pongs = asyncio.Event()
         self._packet_id = 0
         self._writer.write(connect(self.name, level=self.level, keep_alive=600))
         head = await self._reader.readexactly(2)
@@ -56,6 +58,8 @@ class Device:
                 body = await self._reader.readexactly(head[1])
                 if head[0] == PUBACK:
                     self._puback(int.from_bytes(body[:2], "big"), body[2] if len(body) > 2 else 0)
+                elif head[0] == PINGRESP:
+                    self._pongs.set()
                 elif head[0] == DISCONNECT:
                     self.disconnect_code = body[0]
         except (asyncio.IncompleteReadError, OSError):
@@ -92,10 +96,11 @@ class Device:
             await self.publish(number, qos[index % len(qos)], topics[index % len(topics)] if topics else None)
         await self._writer.drain()
 
-    async def ping(self) -> None:
-        """Send a PINGREQ; its answer is not waited for."""
+    async def ping(self, timeout: float = 10) -> None:
+        """Send a PINGREQ, and wait for the PINGRESP."""
+        self._pongs.clear()
         self._writer.write(b"\xc0\x00")
-        await self._writer.drain()
+        await asyncio.wait_for(self._pongs.wait(), timeout)
 
     async def all_acked(self, timeout: float = 60) -> None:
         """Wait until nothing is unacknowledged."""

@@ -21,6 +21,8 @@ SETTINGS = "tests/unit/test_settings.py"
 PIPELINE = "tests/unit/delivery/test_pipeline.py"
 SESSION = "tests/unit/mqtt/test_session.py"
 HONO = "tests/unit/routing/test_hono.py"
+SEMANTICS = "tests/e2e/test_delivery_semantics.py"
+PARTITIONER = "tests/unit/kafka/test_partitioner.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ RULES = (
         (
             f"{SESSION}::test_the_puback_leaves_only_after_kafka_acknowledged",
             f"{PIPELINE}::test_a_run_has_no_outcome_before_kafka_answered",
+            f"{SEMANTICS}::test_no_puback_before_the_record_is_readable",
         ),
     ),
     # -- Quality of Service
@@ -57,6 +60,7 @@ RULES = (
         (
             f"{RULES_OF_SETTINGS}::test_at_least_once_needs_the_acknowledgement_of_all_in_sync_replicas",
             f"{RULES_OF_SETTINGS}::test_without_acknowledgements_puback_cannot_wait_for_kafka",
+            f"{SEMANTICS}::test_acks_0_acknowledges_while_kafka_is_frozen",
         ),
     ),
     Rule(
@@ -76,6 +80,7 @@ RULES = (
         (
             f"{HONO}::test_the_whole_record_of_an_event_with_a_property_bag",
             f"{HONO}::test_an_authenticated_device_publishes_for_itself_only",
+            f"{SEMANTICS}::test_all_messages_of_a_device_are_in_one_partition",
         ),
     ),
     Rule(
@@ -84,6 +89,7 @@ RULES = (
         (
             f"{READING}::test_the_partitioner_cannot_be_set",
             f"{PIPELINE}::test_a_retired_topic_is_empty_before_its_lanes_are_made_anew",
+            f"{PARTITIONER}::test_every_key_leads_to_the_partition_that_the_java_client_chooses",
         ),
     ),
     Rule(
@@ -94,6 +100,7 @@ RULES = (
             f"{SESSION}::test_packets_may_arrive_in_pieces_of_any_size",
             f"{SESSION}::test_a_lookup_is_made_once_and_everything_behind_it_waits_in_order",
             f"{PIPELINE}::test_while_a_batch_is_at_kafka_the_next_one_collects",
+            f"{SEMANTICS}::test_order_per_device_is_kept_through_a_frozen_broker",
         ),
     ),
     Rule(
@@ -127,6 +134,7 @@ RULES = (
             f"{SESSION}::test_after_the_delivery_timeout_the_device_is_closed_without_puback",
             f"{RULES_OF_SETTINGS}::test_at_least_once_needs_the_acknowledgement_of_all_in_sync_replicas",
             f"{RULES_OF_SETTINGS}::test_at_least_once_needs_puback_after_kafka",
+            f"{SEMANTICS}::test_no_puback_before_the_record_is_readable",
         ),
     ),
     Rule(
@@ -145,6 +153,7 @@ RULES = (
             f"{PIPELINE}::test_only_the_culprit_of_a_rejected_batch_is_refused_and_the_order_is_kept",
             f"{PIPELINE}::test_what_a_closing_connection_sent_behind_its_refused_message_does_not_land",
             f"{SESSION}::test_disconnect_closes_and_what_is_pending_stays_in_order",
+            f"{SEMANTICS}::test_order_per_device_is_kept_through_a_frozen_broker",
         ),
     ),
     Rule(
@@ -171,6 +180,7 @@ RULES = (
             f"{SETTINGS}::test_the_recommended_configuration_is_the_default",
             f"{PIPELINE}::test_a_batch_that_kafka_never_answered_is_unknown_after_the_delivery_timeout",
             f"{PIPELINE}::test_what_still_waits_at_the_delivery_timeout_is_dropped_not_unknown",
+            f"{SEMANTICS}::test_retries_go_on_until_the_delivery_timeout",
         ),
     ),
     # -- AT MOST ONCE Producers
@@ -185,6 +195,7 @@ RULES = (
         (
             f"{RULES_OF_SETTINGS}::test_at_most_once_may_disable_acknowledgements_and_then_acknowledges_on_receipt",
             f"{RULES_OF_SETTINGS}::test_what_is_allowed_but_must_not_be_overlooked_is_said",
+            f"{SEMANTICS}::test_acks_0_acknowledges_while_kafka_is_frozen",
         ),
     ),
     Rule(
@@ -202,12 +213,16 @@ RULES = (
             f"{READING}::test_requests_in_flight_cannot_be_set",
             f"{SESSION}::test_qos_0_gets_no_answer_and_is_in_order_with_qos_1",
             f"{PIPELINE}::test_after_a_transient_failure_the_same_batch_comes_first",
+            f"{SEMANTICS}::test_order_is_kept_with_acks_0_and_with_puback_on_receipt",
         ),
     ),
     Rule(
         "AT MOST ONCE Producers",
         "A producer of messages with both semantics MUST be configured for at least once.",
-        (f"{RULES_OF_SETTINGS}::test_a_producer_for_both_semantics_is_configured_for_at_least_once",),
+        (
+            f"{RULES_OF_SETTINGS}::test_a_producer_for_both_semantics_is_configured_for_at_least_once",
+            f"{SEMANTICS}::test_one_producer_serves_both_semantics",
+        ),
     ),
     Rule(
         "AT MOST ONCE Producers",

@@ -33,6 +33,13 @@ def test_above_the_soft_mark_only_those_above_their_fair_share_wait() -> None:
     assert not budget.must_wait(0)
 
 
+def test_a_single_flooder_leaves_room_for_whoever_comes() -> None:
+    budget, flooder = Budget(1000), FakeOwner()
+    budget.charge(flooder, 760)
+    assert budget.must_wait(flooder.pending_bytes)
+    assert not budget.must_wait(0)
+
+
 def test_at_the_limit_everyone_waits() -> None:
     budget, owner = Budget(1000), FakeOwner()
     budget.charge(owner, 1000)

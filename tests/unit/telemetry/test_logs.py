@@ -126,8 +126,10 @@ def test_libraries_never_write_below_warning(name: str) -> None:
     library.info("key=%s", "secret")
     library.warning("kept")
     assert [line["event"] for line in lines(stream)] == ["kept"]
-    configured("json", "error")
-    assert not library.isEnabledFor(logging.WARNING)
+    stream = configured("json", "error")
+    library.warning("not kept")
+    library.error("kept")
+    assert [line["event"] for line in lines(stream)] == ["kept"]
 
 
 def test_a_library_that_repeats_itself_is_cut_short() -> None:
