@@ -2,8 +2,8 @@
 
 Slow Kafka must turn into TCP backpressure, and a flooding device must feel it before the others. Two marks:
 above SOFT of the limit a connection waits that holds more than its fair share (the limit divided among all
-connections that hold anything, and one that may come); at the limit everyone waits. Waiting connections are let on in the order in which they
-came, as soon as use is below the soft mark.
+connections that hold anything, and one that may come); at the limit everyone waits. Waiting connections are let on in
+the order in which they came, as soon as use is below the soft mark.
 """
 
 from typing import Protocol

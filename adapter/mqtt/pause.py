@@ -12,5 +12,5 @@ class Pause:
     FAILED = 32  # one of its messages failed: it will be closed
     DRAIN = 64  # the adapter stops
 
-    # Kafka is slow, which is not the device's doing: its pings are answered, as long as there is little in front of them.
+    # Kafka is slow, not the device: its pings are answered, as long as there is little in front of them.
     WAITS_FOR_KAFKA = WINDOW | BUDGET

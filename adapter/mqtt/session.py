@@ -367,7 +367,7 @@ class Session:
         self._close(cause)
 
     def eof(self) -> bool:
-        """The device sends nothing more. Whether to keep the socket for now: what it sent before is still to be taken."""
+        """The device sends nothing more. Whether to keep the socket: there is still to take what it sent."""
         self._at_eof = bool(self.pauses) and self._state is not CLOSED
         return self._at_eof
 
