@@ -40,6 +40,10 @@ class AckWindow:
     def take_settled(self) -> list[Entry]:
         """Remove and return the entries at the front that have an outcome."""
         entries = self._entries
+        if len(entries) == 1 and entries[0].outcome is not None:
+            self._entries = []
+            self.unacknowledged = 0
+            return entries
         count = 0
         for entry in entries:
             if entry.outcome is None:

@@ -9,6 +9,8 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapter.mqtt.frontend import Frontend
 
 READ_SIZE = 65_536
@@ -22,13 +24,18 @@ _BUFFER = memoryview(bytearray(READ_SIZE))
 _SMALL_BUFFER = _BUFFER[:READ_SIZE_UNDER_PRESSURE]
 
 
+def _forget(_: bytes) -> None:
+    """Read what comes after our last word, and do nothing with it."""
+
+
 class Connection(asyncio.BufferedProtocol):
     """One accepted socket, and the `Wire` of its session."""
 
-    __slots__ = ("_closing", "_frontend", "_reading", "_session", "_transport", "write")
+    __slots__ = ("_budget", "_closing", "_frontend", "_reading", "_receive", "_session", "_transport", "write")
 
     def __init__(self, frontend: Frontend) -> None:
         self._frontend = frontend
+        self._budget = frontend.budget
         self._closing = False
         self._reading = True
 
@@ -42,14 +49,14 @@ class Connection(asyncio.BufferedProtocol):
         counters.connections_accepted += 1
         peer = transport.get_extra_info("peername")
         self._session = Session(self._frontend, self, peer[0] if isinstance(peer, tuple) else "local")
+        self._receive: Callable[[bytes], None] = self._session.receive
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface
-        budget = self._frontend.budget
+        budget = self._budget
         return _SMALL_BUFFER if budget.used >= budget.soft else _BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
-        if not self._closing:  # what comes after our last word is read and forgotten
-            self._session.receive(bytes(_BUFFER[:nbytes]))
+        self._receive(_BUFFER[:nbytes].tobytes())
 
     def eof_received(self) -> bool:
         """The device has nothing more to say, and whoever publishes must be able to listen: close, if not at once."""
@@ -87,6 +94,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._closing or self._transport.is_closing():
             return
         self._closing = True
+        self._receive = _forget
         self._transport.write_eof()
         self.resume_reading()
         asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)

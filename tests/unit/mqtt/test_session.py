@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -561,6 +562,54 @@ def test_a_failed_fleet_is_let_go_one_after_another(world: World) -> None:
     assert max(steps) <= 150
 
 
+@BOTH
+@hypothesis.settings(max_examples=300)
+@given(
+    shape=st.lists(
+        st.tuples(
+            st.sampled_from(["t", "t", "u"]),
+            st.sampled_from([b"aa", b"bb", b""]),
+            st.sampled_from([1, 1, 0]),
+            st.sampled_from([b"", b"", b"\x01\x00"]),  # as long as two bytes of payload
+            st.sampled_from([False, False, True]),
+        ),
+        max_size=12,
+    ),
+    zero_at=st.integers(0, 20),
+    window=st.integers(2, 12),
+)
+def test_one_publish_a_read_is_taken_like_many_in_one(
+    level: int, shape: list[tuple[str, bytes, int, bytes, bool]], zero_at: int, window: int
+) -> None:
+    """Whatever shortcut there is for a read like the one before."""
+    packets = [
+        publish(
+            topic, payload, qos=qos, packet_id=0 if index == zero_at else index + 1, level=level,
+            properties=properties if level == 5 else b"", dup=bool(dup and qos),
+        )
+        for index, (topic, payload, qos, properties, dup) in enumerate(shape)
+    ]  # fmt: skip
+    outcomes = []
+    for reads in (packets, [b"".join(packets)]):
+        world = World(receive_maximum=window)
+        device = world.device(level=level)
+        for read in reads:
+            device.send(read)
+        world.answer_all()
+        outcomes.append(
+            (
+                world.kafka.log,
+                device.wire.take(),
+                device.wire.closed,
+                world.ledger.received,
+                world.ledger.acknowledged,
+                world.frontend.counters.packets_received,
+            )
+        )
+        assert world.balanced()
+    assert outcomes[0] == outcomes[1]
+
+
 # -- limits --
 
 
@@ -641,6 +690,19 @@ def test_over_the_budget_qos_1_waits_and_qos_0_is_dropped() -> None:
     assert world.ledger.dropped[0] == {Reason.BUDGET: 2}
     world.answer_all()
     assert flooder.wire.take() == b"".join(puback(n) for n in range(1, 5))
+    assert world.balanced()
+
+
+@BOTH
+def test_a_device_that_sends_one_message_after_the_other_stays_within_the_budget(level: int) -> None:
+    world = World(budget=2000)
+    device = world.device(level=level)
+    for number in range(1, 9):
+        device.send(publish("t", b"x" * 500, packet_id=number, level=level))
+    assert world.budget.used <= 2000
+    assert world.ledger.received[1] < 8
+    world.answer_all()
+    assert device.wire.take() == b"".join(puback(n) for n in range(1, 9))
     assert world.balanced()
 
 
