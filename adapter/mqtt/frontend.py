@@ -101,6 +101,11 @@ class Frontend:
         self._registry: dict[tuple[str | None, str], Session] = {}
         self._next_closing = 0.0
 
+    def stamp(self, now: float) -> None:
+        """Take the records' timestamp: a turn of the loop has one time, so what is read in it has one timestamp."""
+        self.stamped = now
+        self.stamp_ms = self.wall_ms()
+
     def register(self, session: Session, tenant: str | None, client_id: str) -> None:
         """The connection is authenticated: end the one that has its client identifier [MQTT-3.1.4-2, 5.0: 3.1.4-3].
 

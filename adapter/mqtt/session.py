@@ -110,9 +110,13 @@ class Session:
     def receive(self, data: bytes) -> None:
         """What the socket brought. Never raises for what a peer sent."""
         frontend = self.frontend
-        self._last_received = frontend.time()
+        now = self._last_received = frontend.time()
         frontend.counters.bytes_received += len(data)
-        if self._held is not None:
+        if self._held is None:
+            flow = self._flow
+            if flow is not None and self.is_open and not self.pauses and flow.take_alike(data, now):
+                return
+        else:
             self._held += data
             if self.pauses:
                 self._look_ahead()

@@ -572,6 +572,7 @@ def test_a_failed_fleet_is_let_go_one_after_another(world: World) -> None:
             st.sampled_from([1, 1, 0]),
             st.sampled_from([b"", b"", b"\x01\x00"]),  # as long as two bytes of payload
             st.sampled_from([False, False, True]),
+            st.sampled_from([b"", b"", PINGREQ]),
         ),
         max_size=12,
     ),
@@ -579,15 +580,16 @@ def test_a_failed_fleet_is_let_go_one_after_another(world: World) -> None:
     window=st.integers(2, 12),
 )
 def test_one_publish_a_read_is_taken_like_many_in_one(
-    level: int, shape: list[tuple[str, bytes, int, bytes, bool]], zero_at: int, window: int
+    level: int, shape: list[tuple[str, bytes, int, bytes, bool, bytes]], zero_at: int, window: int
 ) -> None:
     """Whatever shortcut there is for a read like the one before."""
     packets = [
-        publish(
+        before
+        + publish(
             topic, payload, qos=qos, packet_id=0 if index == zero_at else index + 1, level=level,
             properties=properties if level == 5 else b"", dup=bool(dup and qos),
         )
-        for index, (topic, payload, qos, properties, dup) in enumerate(shape)
+        for index, (topic, payload, qos, properties, dup, before) in enumerate(shape)
     ]  # fmt: skip
     outcomes = []
     for reads in (packets, [b"".join(packets)]):
@@ -596,10 +598,12 @@ def test_one_publish_a_read_is_taken_like_many_in_one(
         for read in reads:
             device.send(read)
         world.answer_all()
+        answers = device.wire.take()
         outcomes.append(
             (
                 world.kafka.log,
-                device.wire.take(),
+                answers.replace(PINGRESP, b""),
+                answers.count(PINGRESP),
                 device.wire.closed,
                 world.ledger.received,
                 world.ledger.acknowledged,
