@@ -1,0 +1,1 @@
+"""The proof: what devices saw, what Kafka has, and a judge that knows only the promises."""

@@ -1,0 +1,133 @@
+"""The judge: it knows only what is promised (README, "What it guarantees"), not how the adapter works.
+
+A `Story` is what one device did and was told; a `Sighting` is a record that a consumer read. A message is known by its
+device and a number that grows from publish to publish, both of which its payload tells. The simulation, the chaos
+tests and `python -m adapter verify` all ask this judge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Sighting(NamedTuple):
+    """A record, read from Kafka. Of one partition they come in the order of their offsets."""
+
+    topic: str
+    partition: int
+    device: str
+    number: int
+
+
+@dataclass(slots=True)
+class Story:
+    """What one device did and was told, over all of its connections.
+
+    Every PUBLISH packet counts as a transmission, those with DUP too. Positive answers are PUBACKs that say success;
+    5.0's others, with a reason code of 0x80 and more, are refusals. Each connection's PUBACKs are judged on their own.
+    """
+
+    name: str
+    published: dict[int, int] = field(default_factory=dict)  # number → QoS, in the order of the first transmissions
+    transmissions: Counter[int] = field(default_factory=Counter)  # number → PUBLISH packets
+    acknowledged: set[int] = field(default_factory=set)
+    refused: set[int] = field(default_factory=set)
+    disordered: int = 0  # PUBACKs that were not for the oldest PUBLISH of their connection without one
+    _owed: dict[int, None] = field(default_factory=dict)  # by the current connection, in the order of its PUBLISHes
+
+    def connected(self) -> None:
+        """A new connection: PUBACKs of the one before will not come."""
+        self._owed.clear()
+
+    def sent(self, number: int, qos: int) -> None:
+        """A whole PUBLISH packet was written."""
+        self.published.setdefault(number, qos)
+        self.transmissions[number] += 1
+        if qos:
+            self._owed[number] = None
+
+    def answered(self, number: int, *, success: bool = True) -> None:
+        """A PUBACK came. One that nobody waits for counts as out of order."""
+        self.disordered += next(iter(self._owed), None) != number
+        self._owed.pop(number, None)
+        (self.acknowledged if success else self.refused).add(number)
+
+    @property
+    def unanswered(self) -> list[int]:
+        """The QoS 1 messages that have had no answer at all, in order: what a device sends again."""
+        known = self.acknowledged | self.refused
+        return [number for number, qos in self.published.items() if qos and number not in known]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Messages, not packets. All but the first four must be 0."""
+
+    messages: int = 0
+    acknowledged: int = 0
+    records: int = 0
+    repeated: int = 0  # further occurrences of what the device, or an exchanged producer, sent more than once
+    lost: int = 0  # acknowledged, and in no record
+    reordered: int = 0  # first occurrences behind a later message of the device in the same partition
+    unexplained: int = 0  # further occurrences that nobody sent
+    disordered: int = 0  # PUBACKs out of turn
+    refused_but_there: int = 0  # the device was told that Kafka does not have it
+    strangers: int = 0  # records of messages that nobody sent
+
+    @property
+    def good(self) -> bool:
+        """Whether every promise was kept."""
+        return not (
+            self.lost or self.reordered or self.unexplained or self.disordered or self.refused_but_there
+            or self.strangers
+        )  # fmt: skip
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+def judge(stories: Iterable[Story], sightings: Iterable[Sighting], *, repeats: int = 0) -> Verdict:
+    """Compare what devices were told with what Kafka has.
+
+    `repeats` is how often a record may have been written again without the device's doing: in all, the records that
+    producers held whose outcome never became known.
+    """
+    by_name = {story.name: story for story in stories}
+    occurrences: Counter[tuple[str, int]] = Counter()
+    latest: dict[tuple[str, int, str], int] = {}
+    records = reordered = strangers = 0
+    for topic, partition, device, number in sightings:
+        records += 1
+        story = by_name.get(device)
+        if story is None or number not in story.published:
+            strangers += 1
+            continue
+        occurrences[device, number] += 1
+        if occurrences[device, number] == 1:
+            place = (topic, partition, device)
+            reordered += number < latest.get(place, -1)
+            latest[place] = max(latest.get(place, -1), number)
+    repeated = unexplained = 0
+    for (device, number), count in occurrences.items():
+        explained = min(count - 1, by_name[device].transmissions[number] - 1)
+        repeated += explained
+        unexplained += count - 1 - explained
+    forgiven = min(unexplained, repeats)
+    everyone = by_name.values()
+    return Verdict(
+        messages=sum(len(story.published) for story in everyone),
+        acknowledged=sum(len(story.acknowledged) for story in everyone),
+        records=records,
+        repeated=repeated + forgiven,
+        lost=sum((story.name, number) not in occurrences for story in everyone for number in story.acknowledged),
+        reordered=reordered,
+        unexplained=unexplained - forgiven,
+        disordered=sum(story.disordered for story in everyone),
+        refused_but_there=sum((story.name, number) in occurrences for story in everyone for number in story.refused),
+        strangers=strangers,
+    )
