@@ -1,39 +1,11 @@
-"""The command line: `python -m adapter run | tail | explain | passwd`."""
+"""`python -m adapter`; see `commands/line.py`."""
 
-from __future__ import annotations
-
-import argparse
+import signal
 import sys
-from typing import TYPE_CHECKING
-
-from adapter import __version__
-from adapter.commands import exits, explain, passwd, run, tail
-from adapter.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a sub-command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m adapter",
-        description="MQTT-to-Kafka protocol adapter: devices publish over MQTT, Kafka has it, then the PUBACK leaves.",
-    )
-    parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, tail, explain, passwd):
-        command.add_parser(commands)
-    parsed = parser.parse_args(arguments)
-    try:
-        code: int = parsed.command(parsed)
-    except ConfigurationError as error:
-        sys.stderr.write("The settings cannot be run:\n")
-        for problem in error.problems:
-            sys.stderr.write(f"  {problem}\n")
-        return exits.USAGE
-    return code
-
 
 if __name__ == "__main__":
+    # Process 1 of a container does not die of a signal that it has not asked for: leave at once, until `run` drains.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    from adapter.commands.line import main  # that takes a third of a second, so it comes after the line above
+
     sys.exit(main())

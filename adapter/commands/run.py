@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import resource
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 # The collector looks for cycles; messages make none, but with thousands of runs alive it would walk all of them
 # again and again.
 GC_THRESHOLDS = (50_000, 20, 100)
+
+OTHER_FILES = 200  # brokers, plugins, the HTTP endpoint, libraries
 
 log = structlog.get_logger(__name__)
 
@@ -49,8 +52,20 @@ def run(_: argparse.Namespace) -> int:
     configure_logs(settings.log.level.value, settings.log.format.value)
     for warning in warnings(settings):
         log.warning(warning)
+    _allow_open_files(settings.mqtt.max_connections)
     gc.set_threshold(*GC_THRESHOLDS)
     return uvloop.run(_serve(settings))
+
+
+def _allow_open_files(connections: int) -> None:
+    """Raise the limit of open files to what the connections need; say so if the system does not let us."""
+    needed = connections + OTHER_FILES
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        limit = needed if most == resource.RLIM_INFINITY else min(needed, most)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+        if limit < needed:
+            log.warning("too few open files allowed for ADAPTER_MQTT__MAX_CONNECTIONS", allowed=limit, needed=needed)
 
 
 async def _serve(settings: Settings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from contextlib import closing
 
@@ -48,4 +49,18 @@ def test_it_can_be_stopped_while_kafka_is_away() -> None:
     with closing(Adapter(f"127.0.0.1:{free_port()}").start(wait=False)) as adapter:
         while not adapter.readiness()[1][0].startswith("kafka: not reached yet"):
             pass
+        assert adapter.stop() == 0
+
+
+def test_the_limit_of_open_files_is_raised_and_what_is_still_missing_is_said(kafka: KafkaBroker) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 1000), hard))
+    try:
+        adapter = Adapter(kafka.bootstrap, MQTT__MAX_CONNECTIONS=str(hard)).start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with closing(adapter):
+        assert resource.prlimit(adapter.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+        [line] = [line for line in adapter.log_lines() if "open files" in str(line["event"])]
+        assert (line["level"], line["allowed"]) == ("warning", hard)
         assert adapter.stop() == 0
