@@ -49,7 +49,7 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 
 .PHONY: install-tools
 install-tools: install-dev $(CLIENTS)/node_modules/.installed ## … and the programs around them: Kafka, MQTT clients
-	@$(VENV)/bin/python -m tests.support.kafka_dist >/dev/null
+	@$(VENV)/bin/python -m tests.support.maven >/dev/null
 	@if ! command -v mosquitto_pub >/dev/null; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
 			echo "mosquitto_pub is not on the PATH; the tests publish with it: install mosquitto-clients"; exit 1; \
