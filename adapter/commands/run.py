@@ -52,7 +52,8 @@ def run(_: argparse.Namespace) -> int:
     configure_logs(settings.log.level.value, settings.log.format.value)
     for warning in warnings(settings):
         log.warning(warning)
-    _allow_open_files(settings.mqtt.max_connections)
+    if settings.kafka.bootstrap_servers != EMBEDDED:  # nobody tries out 50,000 connections
+        _allow_open_files(settings.mqtt.max_connections)
     gc.set_threshold(*GC_THRESHOLDS)
     return uvloop.run(_serve(settings))
 
