@@ -102,12 +102,12 @@ class Service:
         loop = asyncio.get_running_loop()
         create_topic = await self._start_embedded_kafka()
         budget = Budget(settings.max_pending_bytes)
-        producer = self._producer = Producer(wiring.kafka_options(settings, self.bootstrap_servers))
+        producer = self._producer = self._make_producer()
         pipeline = self._pipeline = Pipeline(wiring.pipeline_config(settings), producer, loop, budget, self._ledger)
         topics = Topics(
             producer, settings.kafka.topic_refresh_interval, self._partition_count_changed, create=create_topic
         )
-        gatekeeper = Gatekeeper(wiring.identity_config(settings), self._log)
+        gatekeeper = self._make_gatekeeper()
         on_receipt = settings.mqtt.puback is Puback.ON_RECEIPT
         ingress = self._ingress = Ingress(
             self._router, gatekeeper, topics, pipeline, partition_for, self._log, puback_on_receipt=on_receipt
@@ -131,6 +131,14 @@ class Service:
             self._listener = listener
         self._not_ready = None
         log.info("ready", mqtt_port=self.mqtt_port, kafka=self.bootstrap_servers)
+
+    # The two parts at the edge that a simulation replaces.
+
+    def _make_producer(self) -> Producer:
+        return Producer(wiring.kafka_options(self._settings, self.bootstrap_servers))
+
+    def _make_gatekeeper(self) -> Gatekeeper:
+        return Gatekeeper(wiring.identity_config(self._settings), self._log)
 
     async def _start_embedded_kafka(self) -> Callable[[str], Awaitable[None]] | None:
         """Start the Kafka in memory where it is asked for; returns how topics are made there."""
@@ -212,6 +220,7 @@ class Service:
     async def _close_connections(frontend: Frontend) -> None:
         """Say goodbye, and let the last bytes leave."""
         frontend.close_all()
-        deadline = time.monotonic() + CLOSE_SECONDS
-        while frontend.counters.connections and time.monotonic() < deadline:  # noqa: ASYNC110 - once, for an instant
+        now = asyncio.get_running_loop().time
+        deadline = now() + CLOSE_SECONDS
+        while frontend.counters.connections and now() < deadline:  # noqa: ASYNC110 - once, for an instant
             await asyncio.sleep(0.01)

@@ -16,7 +16,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
@@ -27,7 +26,7 @@ from adapter.errors import TransientKafkaError
 from adapter.kafka.failures import ends_producer, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
@@ -43,10 +42,15 @@ CLOSE_SECONDS = 1.0  # for what is left of a producer whose connections have bee
 class Generation:
     """See the module. `batches` counts those without an answer; `dead` is set when no partition can go on."""
 
-    def __init__(self, options: KafkaOptions, most_records: int = MOST_RECORDS) -> None:
+    def __init__(
+        self,
+        options: KafkaOptions,
+        most_records: int = MOST_RECORDS,
+        client: Callable[..., Any] = AIOKafkaProducer,
+    ) -> None:
         self._options = options
         self._most_records = most_records
-        self._producer = AIOKafkaProducer(**options.connection(), **options.production())
+        self._producer = client(**options.connection(), **options.production())
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
         self._asked = float("-inf")
@@ -166,7 +170,7 @@ class Generation:
         return -1 if metadata is None else int(metadata.offset)  # there is none with acks=0
 
     def _ask_about_partitions(self) -> None:
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if now - self._asked > ASK_AGAIN_SECONDS:
             self._asked = now
             self._producer.client.force_metadata_update()

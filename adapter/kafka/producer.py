@@ -15,12 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from aiokafka import AIOKafkaProducer
 
 from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, TransientKafkaError
 from adapter.kafka.generation import MOST_RECORDS, Generation, Partition
@@ -63,11 +63,20 @@ class _Flight:
 class Producer:
     """See the module. `replacements` counts the generations after the first.
 
-    `grace` is in seconds, the request timeout if not given; `most_records` are what one writes to a partition.
+    `grace` is in seconds, the request timeout if not given; `most_records` are what one writes to a partition;
+    `client` makes what a generation writes with.
     """
 
-    def __init__(self, options: KafkaOptions, *, grace: float | None = None, most_records: int = MOST_RECORDS) -> None:
+    def __init__(
+        self,
+        options: KafkaOptions,
+        *,
+        grace: float | None = None,
+        most_records: int = MOST_RECORDS,
+        client: Callable[..., Any] = AIOKafkaProducer,
+    ) -> None:
         self._options = options
+        self._client = client
         self._request_timeout = options.request_timeout_ms / 1000
         self._grace = self._request_timeout if grace is None else grace
         self._most_records = most_records
@@ -96,7 +105,7 @@ class Producer:
     async def stop(self, limit: float) -> None:
         """Close, within about `limit` seconds. Batches without an answer by then are reported as lost."""
         self._stopped = True
-        deadline = time.monotonic() + limit
+        deadline = _now() + limit
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=limit)
         background = [task for task in (self._watching, self._probing, self._replacing) if task is not None]
@@ -115,16 +124,16 @@ class Producer:
         if self._deliveries:
             await asyncio.wait(self._deliveries)  # halted generations answer at once
         if self._closings:
-            await asyncio.wait(self._closings, timeout=max(CLOSE_SECONDS, deadline - time.monotonic()))
+            await asyncio.wait(self._closings, timeout=max(CLOSE_SECONDS, deadline - _now()))
 
     async def _connect(self) -> Generation:
         try:
-            generation = Generation(self._options, self._most_records)
+            generation = Generation(self._options, self._most_records, self._client)
             await generation.start(ANSWER_SECONDS)
         except (TransientKafkaError, ConfigurationError) as error:
             self._health.bad(str(error))
             raise
-        self._health.good(time.monotonic())
+        self._health.good(_now())
         return generation
 
     @staticmethod
@@ -145,7 +154,7 @@ class Producer:
         """Why Kafka cannot be written to, as far as is known; None when it can."""
         if self._stopped:
             return "stopped"
-        return self._health.problem(time.monotonic(), next((flight.since for flight in self._flights.values()), None))
+        return self._health.problem(_now(), next((flight.since for flight in self._flights.values()), None))
 
     @property
     def ready(self) -> bool:
@@ -157,7 +166,7 @@ class Producer:
         while True:
             problem = self.problem
             self._health.log_change(problem)
-            now = time.monotonic()
+            now = _now()
             silent = now - self._health.reached
             pause = PROBE_SECONDS if problem is None else PROBE_AGAIN_SECONDS
             if self._probing is None and min(silent, now - self._probed) > pause:
@@ -193,7 +202,7 @@ class Producer:
         if self._current is None:
             raise TransientKafkaError("not connected")
         await self._current.refresh(ANSWER_SECONDS)
-        self._health.good(time.monotonic())
+        self._health.good(_now())
 
     # -- batches -----------------------------------------------------------------------------------------------------
 
@@ -216,7 +225,7 @@ class Producer:
         else:
             builder = generation.encode(batch)
             generation.batches += 1
-            flight = self._flights[partition] = _Flight(batch, done, generation, time.monotonic())
+            flight = self._flights[partition] = _Flight(batch, done, generation, _now())
             self._spawn(self._deliver(flight, partition, builder), self._deliveries)
 
     async def _deliver(self, flight: _Flight, partition: Partition, builder: Any) -> None:
@@ -224,7 +233,7 @@ class Producer:
         error: KafkaError | None = None
         try:
             flight.batch.base_offset = await generation.write(*partition, builder)
-            self._health.good(time.monotonic())
+            self._health.good(_now())
         except KafkaError as failure:
             error = failure
         del self._flights[partition]
@@ -245,7 +254,7 @@ class Producer:
 
     async def _replacement(self) -> None:
         """Connect the next generation, for as long as it takes; then it is the current one, and gets what is parked."""
-        if len(self._replaced) == QUICK_REPLACEMENTS and time.monotonic() - self._replaced[0] < QUICK_SECONDS:
+        if len(self._replaced) == QUICK_REPLACEMENTS and _now() - self._replaced[0] < QUICK_SECONDS:
             await asyncio.sleep(SLOW_SECONDS)
         pause, longest = RECONNECT_SECONDS
         while True:
@@ -257,7 +266,7 @@ class Producer:
                 pause = min(pause * 2, longest)
         old, self._current = self._current, generation
         self._replacing = None
-        self._replaced.append(time.monotonic())
+        self._replaced.append(_now())
         self.replacements += 1
         assert old is not None, "start() comes first"
         self._retire(old)
@@ -276,6 +285,11 @@ class Producer:
     def _bury(self, generation: Generation) -> None:
         self._retired.discard(generation)
         self._spawn(generation.close(CLOSE_SECONDS), self._closings)
+
+
+def _now() -> float:
+    """Monotonic seconds, as the event loop counts them."""
+    return asyncio.get_running_loop().time()
 
 
 def _log_fault(task: asyncio.Task[None]) -> None:

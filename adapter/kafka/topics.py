@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from adapter.errors import TransientKafkaError
@@ -105,12 +104,12 @@ class Topics:
 
     async def _ask(self) -> None:
         async with self._asking:
-            await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - time.monotonic()))
+            await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - asyncio.get_running_loop().time()))
             self._next = None  # who comes from now on waits for the next answer
             try:
                 await self._metadata.refresh_metadata()
             finally:
-                self._asked = time.monotonic()
+                self._asked = asyncio.get_running_loop().time()
             self._compare()
 
     def _compare(self) -> None:

@@ -93,7 +93,7 @@ class Frontend:
         self.log = log
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
-        self.sessions: set[Session] = set()
+        self.sessions: dict[Session, None] = {}  # in the order in which they came
         self.stamped = -1.0  # when `stamp_ms` was read from the wall clock, by the monotonic one
         self.stamp_ms = 0
         self.draining = False
@@ -150,7 +150,7 @@ class Deadlines:
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
-        self._seconds: dict[int, set[Session]] = {}
+        self._seconds: dict[int, dict[Session, None]] = {}
         self._swept = int(timers.time())
         self._running = False
 
@@ -158,7 +158,7 @@ class Deadlines:
         """Call `session.check_deadline` soon after `at` (monotonic seconds), once."""
         second = max(int(at), self._swept) + 1
         session.watched_second = second
-        self._seconds.setdefault(second, set()).add(session)
+        self._seconds.setdefault(second, {})[session] = None
         if not self._running:
             self._running = True
             self._timers.call_later(1.0, self._sweep)
@@ -167,7 +167,7 @@ class Deadlines:
         """The session ended before its deadline."""
         watched = self._seconds.get(session.watched_second)
         if watched is not None:
-            watched.discard(session)
+            watched.pop(session, None)
             if not watched:
                 del self._seconds[session.watched_second]
 

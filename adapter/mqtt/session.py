@@ -10,6 +10,7 @@ held is at most one packet and two reads.
 
 from __future__ import annotations
 
+import random
 import secrets
 from dataclasses import replace
 from enum import Enum
@@ -102,7 +103,7 @@ class Session:
         self._session_expiry = 0
         self._last_received = frontend.time()
         self._connect_by = self._last_received + frontend.config.connect_timeout
-        frontend.sessions.add(self)
+        frontend.sessions[self] = None
         frontend.deadlines.watch(self, self._connect_by)
 
     # -- bytes in --------------------------------------------------------------------------------------------------
@@ -355,7 +356,7 @@ class Session:
             self.end(None, "message_refused")
         else:
             end = partial(self.end, ReasonCode.SERVER_BUSY, "delivery_timeout")
-            frontend.close_paced(end, secrets.randbelow(1000) / 1000)
+            frontend.close_paced(end, random.random())  # noqa: S311 - jitter
 
     def _end_for(self, error: ProtocolError) -> None:
         self.frontend.log.warning(
@@ -391,7 +392,7 @@ class Session:
             frontend.counters.paused -= 1
         frontend.deadlines.forget(self)
         frontend.unregister(self, self._tenant, self._client_id)
-        frontend.sessions.discard(self)
+        frontend.sessions.pop(self, None)
         if self._flow is not None:
             frontend.budget.forget(self._flow)
         self._wire.close()

@@ -878,7 +878,7 @@ def test_the_counters_of_connections_return_to_zero(world: World) -> None:
     device.session.gone()
     assert world.frontend.counters.paused == 0
     assert world.frontend.connected == 0
-    assert world.frontend.sessions == set()
+    assert world.frontend.sessions == {}
     assert world.frontend.counters.closed == {"connection_lost": 1}
 
 
