@@ -104,3 +104,7 @@ $(BENCH_PEER)/node_modules/.package-lock.json: $(BENCH_PEER)/package-lock.json
 .PHONY: bench
 bench: install-dev $(BENCH_PEER)/node_modules/.package-lock.json ## Measure beside others on one real Kafka (Java 17, Maven, Node 20); options in BENCH
 	@$(VENV)/bin/python -m tests.bench $(BENCH)
+
+.PHONY: chaos
+chaos: install-tools ## Real faults on a real cluster of three brokers, and what became of every message; options in CHAOS
+	@$(VENV)/bin/python -m tests.faults.chaos $(CHAOS)

@@ -92,12 +92,21 @@ class Ledger:
 class DeliveryCounters:
     """What the pipeline counts besides the ledger."""
 
-    __slots__ = ("batch_bytes", "batch_records", "batches_failed", "batches_sent", "kafka_seconds", "retries")
+    __slots__ = (
+        "batch_bytes",
+        "batch_records",
+        "batches_failed",
+        "batches_sent",
+        "kafka_seconds",
+        "resubmitted",
+        "retries",
+    )
 
     def __init__(self) -> None:
         self.batches_sent = 0
         self.batches_failed = 0
         self.retries = 0
+        self.resubmitted = 0  # records that Kafka may have had already when they were handed to it again
         self.batch_bytes = 0
         self.batch_records = Histogram(BATCH_RECORDS_BOUNDS)
         self.kafka_seconds = Histogram(LATENCY_BOUNDS)  # from handing a batch to the producer to its outcome

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from adapter.counters import DeliveryCounters, Ledger
 from adapter.delivery.lane import Lane, LaneState
-from adapter.errors import KafkaError, RejectedError
+from adapter.errors import KafkaError, ProducerLostError, RejectedError
 from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Owner, Run
 from adapter.reasons import Reason
 
@@ -134,6 +134,8 @@ class Pipeline:
                 self.budget.release(culprit.size)
         else:
             self.counters.batches_failed += 1
+            if isinstance(error, ProducerLostError):
+                self.counters.resubmitted += batch.count
             self._back_off(lane)
         if lane.state is LaneState.WAITING:
             self._send_next(lane)

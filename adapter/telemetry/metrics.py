@@ -161,6 +161,11 @@ class AdapterCollector(Collector):
             ("batches_sent", "Batches handed to Kafka, retries among them.", delivery.batches_sent),
             ("batches_failed", "Batches that Kafka did not acknowledge.", delivery.batches_failed),
             ("batch_retries", "Batches handed to Kafka again.", delivery.retries),
+            (
+                "records_resubmitted",
+                "Records handed to Kafka again that it may have had already: the most that it has twice by our doing.",
+                delivery.resubmitted,
+            ),
             ("batch_bytes", "Bytes of the batches handed to Kafka, before compression.", delivery.batch_bytes),
         ):
             yield _counter(f"adapter_kafka_{name}", text, [], [([], count)])

@@ -93,10 +93,15 @@ class KafkaBroker:
 
     def start(self) -> Self:
         """Start, and wait until it answers."""
+        self.launch()
+        self.wait_ready()
+        return self
+
+    def launch(self) -> None:
+        """Start, and do not wait: a node of a cluster answers only when others are there."""
         properties = self._folder / "server.properties"
         if not properties.exists():
-            data = self._folder / "data"
-            properties.write_text(PROPERTIES.format(port=self.port, controller=self._controller, data=data))
+            properties.write_text(self._configuration())
             (self._folder / "log4j2.xml").write_text(LOGGING)
             form = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)]
             subprocess.run(self._java(*form), check=True, capture_output=True, timeout=START_SECONDS)
@@ -104,8 +109,14 @@ class KafkaBroker:
             self._process = subprocess.Popen(
                 self._java("kafka.Kafka", str(properties)), stdout=log, stderr=log, start_new_session=True
             )
-        self.wait_ready()
-        return self
+
+    @property
+    def data(self) -> Path:
+        """Where its records are."""
+        return self._folder / "data"
+
+    def _configuration(self) -> str:
+        return PROPERTIES.format(port=self.port, controller=self._controller, data=self.data)
 
     def _java(self, *arguments: str) -> list[str]:
         flags = (

@@ -98,6 +98,20 @@ def test_linger_waits_before_an_idle_lane_is_sent() -> None:
     assert len(world.kafka.sent) == 1
 
 
+@pytest.mark.parametrize(
+    ("error", "resubmitted"), [(TransientKafkaError("leader moved"), 0), (ProducerLostError("fenced"), 2)]
+)
+def test_records_that_kafka_may_have_already_are_counted_when_they_are_sent_again(
+    world: World, error: KafkaError, resubmitted: int
+) -> None:
+    FakeOwner().publish(world.lane, b"1", b"2")
+    world.time.turn()
+    world.kafka.answer(error)
+    world.time.advance(1)
+    assert len(world.kafka.sent) == 2
+    assert world.pipeline.counters.resubmitted == resubmitted
+
+
 @pytest.mark.parametrize("error", [TransientKafkaError("leader moved"), ProducerLostError("fenced")])
 def test_after_a_transient_failure_the_same_batch_comes_first(world: World, error: KafkaError) -> None:
     owner = FakeOwner()

@@ -94,6 +94,7 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_kafka_batches_sent_total",
         "adapter_kafka_producer_replacements_total",
         "adapter_kafka_ready",
+        "adapter_kafka_records_resubmitted_total",
         "adapter_kafka_seconds",
         "adapter_lanes",
         "adapter_lanes_in_flight_records",
@@ -194,6 +195,7 @@ def test_delivery_is_shown(sources: Sources) -> None:
     sources.pipeline.counters.batches_sent = 3
     sources.pipeline.counters.batches_failed = 2
     sources.pipeline.counters.retries = 1
+    sources.pipeline.counters.resubmitted = 7
     sources.pipeline.counters.batch_bytes = 4096
     assert isinstance(sources.budget, FakeBudget)
     sources.budget.used = 900
@@ -207,6 +209,7 @@ def test_delivery_is_shown(sources: Sources) -> None:
     assert series["adapter_kafka_batches_sent_total"] == 3
     assert series["adapter_kafka_batches_failed_total"] == 2
     assert series["adapter_kafka_batch_retries_total"] == 1
+    assert series["adapter_kafka_records_resubmitted_total"] == 7
     assert series["adapter_kafka_batch_bytes_total"] == 4096
     assert series["adapter_pending_bytes"] == 900
     assert series["adapter_pending_bytes_limit"] == 1000

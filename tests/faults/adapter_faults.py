@@ -1,0 +1,58 @@
+"""Faults of the adapter itself: ended in good order and at once, short of memory, in a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import psutil
+
+from tests.faults.device import Kind
+from tests.faults.stage import Fault
+
+if TYPE_CHECKING:
+    from tests.faults.stage import Stage
+
+FULL_LOAD_SECONDS = 2.0
+OUTAGE_SECONDS = 20.0
+ROOM = 250 * 10**6  # bytes of address space that the adapter may take besides what it has when the outage begins
+PILED = (Kind(4, window=1000), Kind(5, window=1000), Kind(4, window=1000, qos=(0, 1)))
+
+
+async def terminated(stage: Stage) -> None:
+    stage.fleet.pace = None
+    await asyncio.sleep(FULL_LOAD_SECONDS)
+    await stage.replace_adapter({})
+    await stage.healed()
+
+
+async def killed(stage: Stage) -> None:
+    stage.fleet.pace = None
+    await asyncio.sleep(FULL_LOAD_SECONDS)
+    await stage.read_figures()
+    await stage.aside(stage.adapter.kill)
+    await stage.start_another({})
+    await stage.healed()
+
+
+async def outage_with_little_memory(stage: Stage) -> None:
+    adapter = psutil.Process(stage.adapter.process.pid)
+    stage.fleet.pace = None
+    await asyncio.sleep(FULL_LOAD_SECONDS)
+    limit = adapter.memory_info().vms + ROOM
+    adapter.rlimit(psutil.RLIMIT_AS, (limit, limit))
+    for node in stage.cluster.nodes:
+        node.pause()
+    await asyncio.sleep(OUTAGE_SECONDS)
+    for node in stage.cluster.nodes:
+        node.resume()
+    await stage.writable()
+    await stage.healed()
+    await stage.in_sync()
+
+
+ADAPTER_FAULTS = (
+    Fault("adapter-terminated", terminated),
+    Fault("adapter-killed", killed),
+    Fault("little-memory", outage_with_little_memory, devices=200, kinds=PILED, size=1000),
+)

@@ -1,0 +1,193 @@
+"""Faults of brokers and topics: killed, frozen, restarted, moved, grown, made again, full."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from tests.faults.device import Kind
+from tests.faults.stage import Fault
+from tests.support.records import read_all
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.faults.stage import Stage
+    from tests.support.kafka_cluster import Node
+
+FREEZE_SECONDS = 6.0
+LONG_OUTAGE_SECONDS = 60.0
+QUICK_LOOKS = {"KAFKA__TOPIC_REFRESH_INTERVAL": "1"}
+DISK_BYTES = 96 * 2**20
+FILL_CHUNK = b"\0" * 2**20
+
+
+async def leader_killed(stage: Stage) -> None:
+    victim = await stage.aside(stage.cluster.leader, stage.topic)
+    await killed(stage, victim)
+
+
+async def controller_killed(stage: Stage) -> None:
+    victim = await stage.aside(stage.cluster.controller)
+    await killed(stage, victim)
+
+
+async def killed(stage: Stage, victim: Node) -> None:
+    await stage.aside(victim.kill)
+    await stage.writable()
+    await stage.healed()
+    await stage.aside(victim.start)
+    await stage.in_sync()
+
+
+async def leader_frozen(stage: Stage) -> None:
+    victim = await stage.aside(stage.cluster.leader, stage.topic)
+    victim.pause()
+    await stage.writable()
+    await stage.healed()
+    await asyncio.sleep(FREEZE_SECONDS)
+    victim.resume()
+    await stage.in_sync()
+
+
+async def all_frozen(stage: Stage) -> None:
+    for node in stage.cluster.nodes:
+        node.pause()
+    await asyncio.sleep(FREEZE_SECONDS)
+    for node in stage.cluster.nodes:
+        node.resume()
+    await stage.writable()
+    await stage.healed()
+    await stage.in_sync()
+
+
+async def all_killed(stage: Stage) -> None:
+    """They are gone for a minute, and every device stays."""
+    nodes = stage.cluster.nodes
+    await asyncio.gather(*(stage.aside(node.kill) for node in nodes))
+    await asyncio.sleep(LONG_OUTAGE_SECONDS)
+    for node in nodes:
+        node.launch()
+    await asyncio.gather(*(stage.aside(node.wait_ready) for node in nodes))
+    await stage.writable()
+    await stage.healed()
+    thrown_out = sum(device.thrown_out for device in stage.fleet.devices)
+    if thrown_out:
+        stage.broken.append(f"{thrown_out} connections did not outlive the outage")
+    await stage.in_sync()
+
+
+async def rolling_restart(stage: Stage) -> None:
+    for node in stage.cluster.nodes:
+        await stage.aside(node.stop)
+        await stage.writable()
+        await stage.aside(node.start)
+        await stage.in_sync()
+    await stage.healed()
+
+
+async def leaders_elected(stage: Stage) -> None:
+    """Leaders go away from a node that restarts, and back by command, while records flow."""
+    for node in stage.cluster.nodes[:2]:
+        await stage.aside(node.stop)
+        await stage.aside(node.start)
+        await stage.in_sync()
+        await stage.aside(stage.cluster.elect_preferred_leaders, stage.topic)
+        await stage.healed()
+
+
+async def topic_made_again(stage: Stage) -> None:
+    await stage.aside(stage.cluster.delete_topic, stage.topic)
+    stage.excuse_acknowledged()
+    await asyncio.sleep(3)
+    await stage.aside(stage.cluster.create_topic, stage.topic, stage.partitions)
+    await stage.writable()
+    await stage.healed()
+
+
+async def partitions_grow(stage: Stage) -> None:
+    stage.partitions *= 2
+    await stage.aside(stage.cluster.add_partitions, stage.topic, stage.partitions)
+    await stage.healed()
+    await asyncio.sleep(3)  # the adapter looks at its topics every second here
+    used = {record.partition for record in await stage.aside(read_all, stage.cluster.internal, stage.topic)}
+    if len(used) != stage.partitions:
+        stage.broken.append(f"only {len(used)} of {stage.partitions} partitions are used")
+
+
+async def too_few_in_sync(stage: Stage) -> None:
+    """min.insync.replicas is not met for a while, though every partition has a leader."""
+    await stage.aside(stage.cluster.set_min_insync, stage.topic, 3)
+    victim = stage.cluster.nodes[2]
+    await stage.aside(victim.kill)
+    await asyncio.sleep(FREEZE_SECONDS)
+    await stage.aside(victim.start)
+    await stage.in_sync()
+    await stage.healed()
+    await stage.aside(stage.cluster.set_min_insync, stage.topic, 2)
+
+
+async def disk_full(stage: Stage) -> None:
+    """The disk of one broker is full: Kafka ends such a broker. Its data is on a small tmpfs for as long."""
+    if os.geteuid():
+        raise PermissionError("only root may mount a small file system")
+    victim = stage.cluster.nodes[2]
+    await stage.aside(victim.stop)
+    await stage.aside(_move_to_small_disk, victim.data)
+    try:
+        await stage.aside(victim.start)
+        await stage.in_sync()
+        await stage.aside(stage.cluster.elect_preferred_leaders, stage.topic)
+        await stage.aside(_fill, victim.data)
+        await stage.aside(stage.cluster.until, lambda: not victim.up)
+        await stage.writable()
+        await stage.healed()
+    finally:
+        await stage.aside(victim.kill)
+        await stage.aside(_move_back, victim.data)
+    await stage.aside(victim.start)
+    await stage.in_sync()
+
+
+def _move_to_small_disk(data: Path) -> None:
+    aside = data.with_name("aside")
+    data.rename(aside)
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(data)], check=True)
+    subprocess.run(["cp", "-a", "--sparse=always", f"{aside}/.", str(data)], check=True)
+
+
+def _fill(data: Path) -> None:
+    with (data / "filler").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(FILL_CHUNK)
+        except OSError:
+            return
+
+
+def _move_back(data: Path) -> None:
+    """What the broker had before; what it has missed it gets from the others."""
+    subprocess.run(["umount", "-l", str(data)], check=True)
+    shutil.rmtree(data)
+    data.with_name("aside").rename(data)
+
+
+QUIET = (Kind(4, window=5), Kind(5, window=5), Kind(4, window=1), Kind(5, qos=(0, 1), window=5))
+
+BROKER_FAULTS = (
+    Fault("leader-killed", leader_killed),
+    Fault("leader-frozen", leader_frozen),
+    Fault("all-frozen", all_frozen),
+    Fault("rolling-restart", rolling_restart),
+    Fault("leaders-elected", leaders_elected),
+    Fault("controller-killed", controller_killed),
+    Fault("topic-made-again", topic_made_again, variables=QUICK_LOOKS, may_close=True),
+    Fault("partitions-grow", partitions_grow, variables=QUICK_LOOKS),
+    Fault("too-few-in-sync", too_few_in_sync),
+    Fault("all-killed-60s", all_killed, devices=1000, kinds=QUIET),
+    Fault("disk-full", disk_full),
+)

@@ -1,0 +1,114 @@
+"""`make chaos`: real faults on a real cluster under load, and what became of every message: one table, and JSON."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from adapter.verify.judge import Verdict
+from tests.faults.access_faults import ACCESS_FAULTS
+from tests.faults.adapter_faults import ADAPTER_FAULTS
+from tests.faults.broker_faults import BROKER_FAULTS
+from tests.faults.network_faults import NETWORK_FAULTS
+from tests.faults.stage import Fault, Row, Stage
+from tests.support.kafka_cluster import KafkaCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAULTS = {fault.name: fault for fault in (*BROKER_FAULTS, *ACCESS_FAULTS, *NETWORK_FAULTS, *ADAPTER_FAULTS)}
+MESSAGES = 100_000
+COLUMNS = (
+    "fault", "messages", "acked", "lost", "reordered", "dup expl.", "dup unexpl.", "PUBACK dis.", "ledger",
+    "recovery s", "drain", "rate/s", "RSS MB", "closed", "seconds",
+)  # fmt: skip
+
+
+def play(cluster: KafkaCluster, fault: Fault, messages: int) -> Row:
+    """One fault, on topics and with an adapter of its own; the cluster is whole before and after."""
+    cluster.heal()
+    stage = Stage(fault, cluster, f"{fault.name}-{time.time_ns():x}")
+    cluster.create_topic(stage.topic, stage.partitions)
+    cluster.until_in_sync(stage.topic, stage.partitions)
+    try:
+        return uvloop.run(stage.run(messages))
+    except BaseException:
+        sys.stderr.write(stage.adapter.output()[-6000:])
+        raise
+    finally:
+        stage.close()
+        cluster.heal()
+
+
+def cells(row: Row) -> list[str]:
+    """The row of the table."""
+    verdict = row.verdict
+    return [
+        row.fault,
+        f"{verdict.messages}",
+        f"{verdict.acknowledged + row.excused}",
+        f"{verdict.lost}",
+        f"{verdict.reordered}",
+        f"{verdict.repeated}",
+        f"{verdict.unexplained}",
+        f"{verdict.disordered}",
+        f"{row.ledger:g}",
+        "-" if row.recovery is None else f"{row.recovery:.2f}",
+        "-" if row.drain is None else f"{row.drain:.2f}",
+        f"{row.rate:.0f}",
+        f"{row.rss:.0f}",
+        f"{row.closed:g}",
+        f"{row.seconds:.0f}",
+    ]
+
+
+def table(rows: Sequence[Row]) -> str:
+    """All rows, and under them what is broken."""
+    lines = [list(COLUMNS), *map(cells, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    text = "\n".join(
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    )
+    broken = [f"{row.fault}: {', '.join(row.broken)}" for row in rows if row.broken]
+    return "\n".join([text, "", *(["BROKEN", *broken] if broken else ["Every promise was kept."])]) + "\n"
+
+
+def main() -> int:
+    """Run the matrix, or some of it. Exit code 1: a promise was broken."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--faults", default=",".join(FAULTS), help="names with commas between")
+    parser.add_argument("--messages", type=int, default=MESSAGES, help="acknowledged messages a fault, at the least")
+    parser.add_argument("--json", type=Path, help="a file for the figures")
+    options = parser.parse_args()
+    unknown = set(options.faults.split(",")) - set(FAULTS)
+    if unknown:
+        parser.error(f"no such fault: {', '.join(sorted(unknown))}; there are {', '.join(FAULTS)}")
+    rows: list[Row] = []
+    with KafkaCluster() as cluster:
+        for name in options.faults.split(","):
+            try:
+                row = play(cluster, FAULTS[name], options.messages)
+            except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the others are still worth running
+                row = Row(name, Verdict(), broken=[f"did not run to its end: {error!r}"])
+            rows.append(row)
+            sys.stderr.write(table([row]))
+            if options.json:
+                options.json.write_text(json.dumps([dataclasses.asdict(row) for row in rows], indent=1) + "\n")
+    sys.stdout.write("\n" + table(rows))
+    return 1 if any(row.broken for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

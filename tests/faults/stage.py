@@ -1,0 +1,277 @@
+"""Where a fault plays: a cluster, an adapter under load, and the row of figures that comes out of it.
+
+The order of a run: warm up, measure the undisturbed rate at full speed, slow down to a pace, let the fault happen. It
+calls `healed` at the instant from which Kafka can be written to again: from there the recovery is measured, at full
+speed again. At last everything is answered, read back, and judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psutil
+
+from adapter.verify.judge import Sighting, Verdict, judge
+from tests.faults.device import KINDS, Kind
+from tests.faults.fleet import Fleet
+from tests.support.adapter import Adapter
+from tests.support.records import read_all
+from tests.support.tcp_proxy import TcpProxy
+from tests.support.until import until
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from tests.support.kafka_cluster import KafkaCluster
+    from tests.support.records import Record
+
+PARTITIONS = 4
+PACE = 4000.0  # messages a second while the fault plays
+WARM_SECONDS = 1.5
+MEASURE_SECONDS = 3.0
+RECOVER_SECONDS = 60.0
+ANSWER_SECONDS = 150.0
+READ_SECONDS = 120.0
+MEMORY_SECONDS = 0.2
+# Ends of a connection that are the device's doing, or the network's.
+NOT_OUR_DOING = {"client_disconnect", "connection_lost", "taken_over"}
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`play` does it. `reach` is how the adapter reaches the cluster; `variables` are the adapter's own."""
+
+    name: str
+    play: Callable[[Stage], Awaitable[None]]
+    reach: str = "internal"  # or "bootstrap", through the proxies; or "sasl"
+    variables: dict[str, str] = field(default_factory=dict)
+    spoils_devices: bool = False  # there is a proxy between devices and adapter
+    may_close: bool = False  # the adapter has reason to close connections
+    timed: bool = True  # recovery and drain mean something
+    devices: int = 40
+    kinds: tuple[Kind, ...] = KINDS
+    size: int = 64  # bytes of padding in a message
+    prepare: Callable[[Stage], None] | None = None  # before the adapter starts
+
+
+@dataclass(slots=True)
+class Row:
+    """What a fault came to. Times in seconds, memory in MB; None: not measured. `broken` names promises."""
+
+    fault: str
+    verdict: Verdict
+    excused: int = 0  # acknowledged, and thrown away on purpose with their topic
+    ledger: float = 0
+    recovery: float | None = None
+    drain: float | None = None
+    rate: float = 0
+    rss: float = 0
+    rss_limit: float = 0
+    closed: float = 0
+    gave_up: int = 0  # connections that devices gave up because nothing came
+    seconds: float = 0
+    broken: list[str] = field(default_factory=list)
+
+
+class Stage:
+    """What a fault can reach."""
+
+    def __init__(self, fault: Fault, cluster: KafkaCluster, tenant: str) -> None:
+        self.fault = fault
+        self.cluster = cluster
+        self.tenant = tenant
+        self.topic = f"hono.telemetry.{tenant}"
+        self.partitions = PARTITIONS
+        self.adapter = self._new_adapter({})
+        self.proxy = TcpProxy(self.adapter.port) if fault.spoils_devices else None
+        self.fleet = Fleet(tenant, self._port, fault.devices, fault.kinds, fault.size)
+        self.excused: dict[str, set[int]] = {}
+        self.repeats = 0.0
+        self.ledger = 0.0
+        self.closed = 0.0
+        self.rate = 0.0
+        self.recovery: float | None = None
+        self.drain: float | None = None
+        self.rss = 0
+        self.broken: list[str] = []
+
+    def _new_adapter(self, variables: dict[str, str]) -> Adapter:
+        return Adapter(getattr(self.cluster, self.fault.reach), **self.fault.variables | variables)
+
+    def _port(self) -> int:
+        return self.proxy.port if self.proxy is not None else self.adapter.port
+
+    # -- what faults call --------------------------------------------------------------------------------------------
+
+    @staticmethod
+    async def aside(function: Callable[..., Result], *arguments: Any) -> Result:
+        """Call something that blocks, while the devices go on."""
+        return await asyncio.to_thread(function, *arguments)
+
+    async def writable(self) -> None:
+        """Wait until Kafka can take records of every partition."""
+        await self.aside(self.cluster.until_writable, self.topic, self.partitions)
+
+    async def in_sync(self) -> None:
+        """Wait until all replicas are in sync."""
+        await self.aside(self.cluster.until_in_sync, self.topic, self.partitions)
+
+    async def healed(self) -> None:
+        """Kafka can be written to, as from now: measure how soon every device hears of it, and how fast it goes on."""
+        fleet = self.fleet
+        fleet.pace = None
+        fleet.watch()
+        began = time.monotonic()
+        try:
+            await until(lambda: any(device.first_ack for device in fleet.devices), RECOVER_SECONDS)
+            acked, then = fleet.acked, time.monotonic()
+            await asyncio.sleep(MEASURE_SECONDS)
+            rate = (fleet.acked - acked) / (time.monotonic() - then)
+            await until(lambda: all(device.first_ack for device in fleet.devices), RECOVER_SECONDS)
+        except TimeoutError:
+            deaf = [device.name for device in fleet.devices if not device.first_ack]
+            self.broken.append(f"no PUBACK for {RECOVER_SECONDS:g} s: {len(deaf)} devices, {' '.join(deaf[:5])}")
+            return
+        recovery = max(device.first_ack - began for device in fleet.devices if device.first_ack)
+        self.recovery = max(recovery, self.recovery or 0.0)
+        self.drain = min(rate / self.rate, self.drain or float("inf"))
+        fleet.pace = PACE
+
+    def excuse_acknowledged(self) -> None:
+        """What was acknowledged until now is thrown away on purpose."""
+        for device in self.fleet.devices:
+            self.excused[device.name] = set(device.story.acknowledged)
+
+    async def replace_adapter(self, variables: dict[str, str]) -> None:
+        """End the adapter in good order, and start another one, with these variables besides."""
+        await self.read_figures()
+        code = await self.aside(self.adapter.stop)
+        if code:
+            self.broken.append(f"the adapter ended with {code}")
+        await self.start_another(variables)
+
+    async def start_another(self, variables: dict[str, str]) -> None:
+        """Start another adapter, when the one before has ended; devices find it."""
+        self.adapter.close()
+        self.adapter = self._new_adapter(variables)
+        if self.proxy is not None:
+            self.proxy.target = self.adapter.port
+        await self.aside(self.adapter.start)
+
+    async def read_figures(self) -> None:
+        """Take the adapter's own figures; before it is ended on purpose, and at the end."""
+        metrics = await self.aside(self.adapter.metrics)
+        for (name, labels), value in metrics.items():
+            if name == "adapter_ledger_difference":
+                self.ledger += abs(value)
+            elif name == "adapter_kafka_records_resubmitted_total":
+                self.repeats += value
+            elif name == "adapter_connections_closed_total" and dict(labels)["cause"] not in NOT_OUR_DOING:
+                self.closed += value
+
+    # -- the run -----------------------------------------------------------------------------------------------------
+
+    async def run(self, messages: int) -> Row:
+        """Let the fault play while at least so many messages are acknowledged."""
+        began = time.monotonic()
+        if self.fault.prepare is not None:
+            await self.aside(self.fault.prepare, self)
+        await self.aside(self.adapter.start)
+        watching = asyncio.get_running_loop().create_task(self._watch_memory())
+        fleet = self.fleet
+        try:
+            await fleet.start()
+            await asyncio.sleep(WARM_SECONDS)
+            acked, then = fleet.acked, time.monotonic()
+            await asyncio.sleep(MEASURE_SECONDS)
+            self.rate = (fleet.acked - acked) / (time.monotonic() - then)
+            fleet.pace = PACE
+            await self.fault.play(self)
+            fleet.pace = None
+            await until(lambda: fleet.acked >= messages, RECOVER_SECONDS + messages / PACE)
+            try:
+                await fleet.quiet(ANSWER_SECONDS)
+            except TimeoutError:
+                self.broken.append(f"{fleet.unanswered} messages were never answered")
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+            await fleet.stop()
+        await self.read_figures()
+        code = await self.aside(self.adapter.stop)
+        if code:
+            self.broken.append(f"the adapter ended with {code}")
+        return await self.aside(self._judged, time.monotonic() - began)
+
+    async def _watch_memory(self) -> None:
+        while True:
+            with contextlib.suppress(psutil.Error):  # it is being replaced
+                self.rss = max(self.rss, psutil.Process(self.adapter.process.pid).memory_info().rss)
+            await asyncio.sleep(MEMORY_SECONDS)
+
+    def _judged(self, seconds: float) -> Row:
+        records = read_all(self.cluster.internal, self.topic, timeout=READ_SECONDS)
+        stories = [device.story for device in self.fleet.devices]
+        acknowledged = sum(len(story.acknowledged) for story in stories)
+        for story in stories:
+            story.acknowledged -= self.excused.get(story.name, set())
+        verdict = judge(stories, _sightings(records), repeats=int(self.repeats))
+        budget = int(self.fault.variables.get("MAX_PENDING_BYTES", "67108864"))
+        row = Row(
+            fault=self.fault.name,
+            verdict=verdict,
+            excused=acknowledged - verdict.acknowledged,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            drain=self.drain,
+            rate=self.rate,
+            rss=self.rss / 1e6,
+            rss_limit=budget / 1e6 + 150,
+            closed=self.closed,
+            gave_up=sum(device.gave_up for device in self.fleet.devices),
+            seconds=seconds,
+            broken=self.broken,
+        )
+        _find_broken(row, self.fault)
+        return row
+
+    def close(self) -> None:
+        """End what runs."""
+        self.adapter.close()
+        if self.proxy is not None:
+            self.proxy.close()
+
+
+def _sightings(records: Iterable[Record]) -> Iterable[Sighting]:
+    for record in records:
+        device, number, _ = (record.value or b"?:-1:").split(b":", 2)
+        yield Sighting(record.topic, record.partition, device.decode(), int(number))
+
+
+RECOVERY_SECONDS = 3.0
+LEAST_DRAIN = 0.5
+
+
+def _find_broken(row: Row, fault: Fault) -> None:
+    verdict, broken = row.verdict, row.broken
+    for name in ("lost", "reordered", "unexplained", "disordered", "refused_but_there", "strangers"):
+        if getattr(verdict, name):
+            broken.append(f"{name} {getattr(verdict, name)}")
+    if row.ledger:
+        broken.append(f"ledger {row.ledger:g}")
+    if row.closed and not fault.may_close:
+        broken.append(f"closed {row.closed:g}")
+    if row.rss > row.rss_limit:
+        broken.append(f"RSS {row.rss:.0f} MB")
+    if row.gave_up and not fault.spoils_devices:
+        broken.append(f"{row.gave_up} connections whose pings had no answer")
+    if fault.timed and row.recovery is not None and row.recovery > RECOVERY_SECONDS:
+        broken.append(f"recovery {row.recovery:.1f} s")
+    if fault.timed and row.drain is not None and row.drain < LEAST_DRAIN:
+        broken.append(f"drain {row.drain:.2f}")

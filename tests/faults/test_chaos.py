@@ -1,0 +1,33 @@
+"""Real faults on a real cluster, in short: `make chaos` plays all of them, for longer, and measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.chaos import FAULTS, play
+from tests.support.kafka_cluster import KafkaCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MESSAGES = 5_000
+SHORT = ("leader-killed",)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[KafkaCluster]:
+    with KafkaCluster() as three:
+        yield three
+
+
+@pytest.mark.parametrize("name", SHORT)
+def test_nothing_is_lost_reordered_or_doubled_without_reason(cluster: KafkaCluster, name: str) -> None:
+    fault = FAULTS[name]
+    row = play(cluster, fault, MESSAGES)
+    assert row.verdict.good, row
+    assert row.verdict.acknowledged >= MESSAGES
+    assert row.ledger == 0
+    assert row.closed == 0 or fault.may_close
+    assert not any("never answered" in line or "ended with" in line for line in row.broken), row.broken
