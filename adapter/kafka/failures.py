@@ -23,8 +23,10 @@ _LOSES_PARTITION = (
     errors.UnknownProducerId,
     errors.InvalidProducerIdMapping,
 )
-# Not marked retriable by aiokafka, but true of the moment only. TimeoutError is an OSError.
+# Not marked retriable by aiokafka, but true of the moment only. TimeoutError is an OSError. A right that the adapter
+# lacks is an operator's mistake and says nothing about the record: devices must not lose messages over it.
 _PASSING = (
+    errors.TopicAuthorizationFailedError,
     errors.KafkaTimeoutError,
     errors.BrokerNotAvailableError,
     errors.ReplicaNotAvailableError,

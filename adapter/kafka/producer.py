@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, TransientKafkaError
+from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, RejectedError, TransientKafkaError
 from adapter.kafka.generation import MOST_RECORDS, Generation, Partition
 from adapter.kafka.health import Health
 
@@ -233,9 +233,11 @@ class Producer:
         error: KafkaError | None = None
         try:
             flight.batch.base_offset = await generation.write(*partition, builder)
-            self._health.good(_now())
+            self._health.wrote(_now())
         except KafkaError as failure:
             error = failure
+            if not isinstance(failure, RejectedError):
+                self._health.failed(_now(), str(failure))
         del self._flights[partition]
         generation.batches -= 1
         if generation in self._retired:

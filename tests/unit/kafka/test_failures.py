@@ -24,13 +24,13 @@ TRANSIENT = [
     errors.NotEnoughReplicasError,
     errors.NotEnoughReplicasAfterAppendError,
     errors.KafkaStorageError,
+    errors.TopicAuthorizationFailedError,
     ConnectionResetError,
     TimeoutError,
 ]
 REJECTED = [
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
-    errors.TopicAuthorizationFailedError,
     errors.CorruptRecordException,
     errors.InvalidTimestampError,
     errors.InvalidTopicError,

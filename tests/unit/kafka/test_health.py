@@ -40,3 +40,35 @@ def test_only_changes_are_logged() -> None:
         ("Kafka cannot be written to", "away"),
         ("Kafka can be written to", None),
     ]
+
+
+def test_kafka_that_answers_and_takes_no_batch_is_not_ready() -> None:
+    health = Health()
+    health.good(0.0)
+    health.failed(1.0, "NOT_ENOUGH_REPLICAS")
+    assert health.problem(2.0, None) is None
+    health.failed(6.0, "NOT_ENOUGH_REPLICAS")
+    health.good(7.0)
+    assert health.problem(7.0, None) == "no batch has been taken for 6 s: NOT_ENOUGH_REPLICAS"
+    health.wrote(8.0)
+    assert health.problem(8.0, None) is None
+
+
+def test_one_partition_that_fails_while_others_are_written_to_does_not_count() -> None:
+    health = Health()
+    for second in range(20):
+        health.failed(float(second), "LEADER_NOT_AVAILABLE")
+        health.wrote(second + 0.5)
+    assert health.problem(20.0, None) is None
+
+
+def test_when_nobody_tries_any_more_it_is_ready_again() -> None:
+    health = Health()
+    health.good(0.0)
+    health.failed(1.0, "NOT_ENOUGH_REPLICAS")
+    health.failed(5.0, "NOT_ENOUGH_REPLICAS")
+    health.failed(8.0, "NOT_ENOUGH_REPLICAS")
+    assert health.problem(9.0, None) is not None
+    assert health.problem(14.0, None) is None
+    health.failed(30.0, "NOT_ENOUGH_REPLICAS")
+    assert health.problem(31.0, None) is None
