@@ -7,13 +7,11 @@ Whoever renames or removes such a test finds the rule that would lose its proof.
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.named_tests import missing
 
 RULES_OF_SETTINGS = "tests/unit/settings/test_rules.py"
 READING = "tests/unit/settings/test_reading.py"
@@ -235,21 +233,9 @@ RULES = (
 )
 
 
-def names_in(file: Path) -> set[str]:
-    """Read the names of the tests in a file."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return {function.name for function in functions if function.name.startswith("test_")}
-
-
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.heading}: {rule.text}")
 def test_every_rule_is_shown_by_tests_that_exist(rule: Rule) -> None:
-    missing = []
-    for test in rule.tests:
-        file, _, name = test.partition("::")
-        if not (ROOT / file).is_file() or name not in names_in(ROOT / file):
-            missing.append(test)
-    assert missing == []
+    assert missing(rule.tests) == []
     assert rule.tests
 
 

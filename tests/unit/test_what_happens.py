@@ -1,0 +1,81 @@
+"""The README says what happens when; each of its rows is shown by tests, and this is the list.
+
+A row that is added, removed or worded anew has to be answered here.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.named_tests import ROOT, missing
+
+HEADING = "### What happens when"
+
+SESSION = "tests/unit/mqtt/test_session.py"
+PIPELINE = "tests/unit/delivery/test_pipeline.py"
+GUARANTEES = "tests/e2e/test_guarantees.py"
+FAULTS = "tests/faults/test_broker_faults.py"
+DRAIN = "tests/e2e/test_drain.py"
+SEMANTICS = "tests/e2e/test_delivery_semantics.py"
+PRODUCER = "tests/e2e/test_kafka_producer.py"
+
+ROWS = {
+    "a message is refused for good (topic, authorisation, too large, Kafka rejects it)": (
+        f"{SESSION}::test_a_5_0_device_reads_why_its_message_is_refused_and_goes_on",
+        f"{SESSION}::test_a_3_1_1_device_is_closed_at_the_refused_message_after_the_pubacks_before_it",
+        f"{SESSION}::test_a_refused_qos_0_message_is_dropped_and_counted",
+        f"{SESSION}::test_what_kafka_rejects_is_answered_to_5_0_and_closes_3_1_1",
+        f"{PIPELINE}::test_only_the_culprit_of_a_rejected_batch_is_refused_and_the_order_is_kept",
+        f"{PRODUCER}::test_a_rejected_batch_costs_nobody_else_anything",
+    ),
+    "Kafka is slow or away": (
+        f"{FAULTS}::test_an_outage_shorter_than_the_delivery_timeout_costs_nothing",
+        f"{FAULTS}::test_a_frozen_kafka_fills_windows_not_memory_and_pings_are_answered",
+        f"{SESSION}::test_over_the_budget_qos_1_waits_and_qos_0_is_dropped",
+        f"{SESSION}::test_a_ping_behind_publishes_that_wait_for_kafka_is_answered_at_once",
+    ),
+    "… longer than the delivery timeout": (
+        f"{SEMANTICS}::test_retries_go_on_until_the_delivery_timeout",
+        f"{SESSION}::test_after_the_delivery_timeout_the_device_is_closed_without_puback",
+        f"{SESSION}::test_a_failed_fleet_is_let_go_one_after_another",
+        f"{PIPELINE}::test_nothing_passes_a_batch_that_was_given_up_on_but_is_still_at_kafka",
+    ),
+    "the adapter stops": (
+        f"{DRAIN}::test_a_stop_under_load_flushes_says_goodbye_and_exits_with_0",
+        f"{DRAIN}::test_what_kafka_does_not_take_in_time_is_counted_logged_and_ends_with_code_3",
+        f"{SESSION}::test_at_shutdown_pubacks_come_before_the_goodbye",
+    ),
+    "the adapter is killed": (f"{DRAIN}::test_after_sigkill_everything_that_was_acknowledged_is_in_kafka",),
+    "the Kafka topic is missing": (
+        f"{GUARANTEES}::test_a_missing_topic_is_refused_not_created_and_noticed_without_restart",
+    ),
+    "the topic gets more partitions": (
+        f"{GUARANTEES}::test_a_key_moves_to_its_new_partition_only_after_its_old_records_have_arrived",
+    ),
+    "the producer becomes useless (fenced, out of sequence, rights taken away, a dead task)": (
+        f"{PRODUCER}::test_an_out_of_order_sequence_is_answered_as_unknown_and_the_batch_lands_when_sent_again",
+        f"{PRODUCER}::test_lanes_survive_rejections_freezes_and_restarts_in_order",
+    ),
+    "a client identifier connects twice": (
+        f"{GUARANTEES}::test_the_new_connection_of_a_client_identifier_takes_over",
+        f"{SESSION}::test_the_new_connection_takes_over_only_after_it_is_authenticated",
+    ),
+    "a packet is malformed": (f"{GUARANTEES}::test_a_malformed_packet_ends_its_own_connection_only",),
+}
+
+
+def rows() -> list[str]:
+    """The first cells of the table."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = text.split(HEADING)[1].split("\n## ")[0]
+    return [line.split(" | ")[0].removeprefix("| ") for line in table.splitlines() if line.startswith("| ")][1:]
+
+
+def test_every_row_of_the_readme_is_answered_here() -> None:
+    assert rows() == list(ROWS)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_is_shown_by_tests_that_exist(row: str) -> None:
+    assert ROWS[row]
+    assert missing(ROWS[row]) == []
