@@ -9,6 +9,7 @@ are not answered, as real ones do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ class Device(asyncio.Protocol):
         """Disconnect for good."""
         assert self._life is not None, "not started"
         self._life.cancel()
-        await asyncio.gather(self._life, return_exceptions=True)
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._life
         if self._transport is not None:
             self._leaving = True
             self._transport.write(packets.DISCONNECT)
@@ -115,7 +117,8 @@ class Device(asyncio.Protocol):
                 async with asyncio.timeout(PING_SECONDS):
                     await self._gone.wait()
             except TimeoutError:
-                assert self._transport is not None, "connected"
+                if self._transport is None:
+                    break  # it has gone in the same instant
                 if time.monotonic() - self._heard > DEAF_SECONDS:
                     self.gave_up += 1
                     self.leave()
