@@ -11,6 +11,8 @@
 - While a partition has no leader it asks for metadata without a pause. Batches for such a one are not handed over.
 - Neither `start()` nor `stop()` has a time limit, and an idempotent batch is retried for ever.
 - It never looks at the bootstrap servers again.
+- A broker that is frozen, or lost without a word, holds what it was given for the whole request timeout, also when its
+  partitions have got other leaders long since; and it is asked for metadata like any other, for as long.
 """
 
 from __future__ import annotations
@@ -20,13 +22,16 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
+from aiokafka.client import ConnectionGroup
+from aiokafka.conn import CloseReason
+from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from adapter.errors import TransientKafkaError
 from adapter.kafka.failures import ends_producer, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable, Coroutine, Iterable
 
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
@@ -36,6 +41,7 @@ Partition = tuple[str, int]
 MOST_RECORDS = 2**31 - 1  # of a partition, see above
 NO_LEADER = -1
 ASK_AGAIN_SECONDS = 1.0  # between two requests for metadata because of partitions that cannot be written to
+LEADER_SECONDS = 1.0  # for a broker to say who leads: it is asked because another one does not answer
 CLOSE_SECONDS = 1.0  # for what is left of a producer whose connections have been closed
 
 
@@ -53,6 +59,9 @@ class Generation:
         self._producer = client(**options.connection(), **options.production())
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
+        self._given_to: dict[
+            Partition, int
+        ] = {}  # the broker that led when the batch without an answer was handed over
         self._asked = float("-inf")
         self.batches = 0
         self.dead = False
@@ -85,8 +94,8 @@ class Generation:
     def halt(self) -> None:
         """Send nothing more, and fail what has no answer with ProducerClosed. What is on the wire may still land."""
         self.dead = True
-        # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. This is
-        # the only use of private attributes of its producer.
+        # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. This and
+        # `follow_leaders` are the only uses of its private attributes.
         sender = self._producer._sender  # noqa: SLF001 - see above
         accumulator = self._producer._message_accumulator  # noqa: SLF001 - see above
         if sender.sender_task is not None:
@@ -158,6 +167,7 @@ class Generation:
             self._ask_about_partitions()
             missing = "is not known" if leader is None else "has no leader"
             raise TransientKafkaError(f"partition {partition} of {topic} {missing}")
+        self._given_to[topic, partition] = leader
         try:
             # Nothing is awaited between this look at the metadata and the one that aiokafka takes.
             metadata = await (await self._producer.send_batch(builder, topic, partition=partition))
@@ -167,7 +177,45 @@ class Generation:
             if ends_producer(error):
                 self.dead = True
             raise translate(error) from error
+        finally:
+            del self._given_to[topic, partition]
         return -1 if metadata is None else int(metadata.offset)  # there is none with acks=0
+
+    async def follow_leaders(self, partitions: Iterable[Partition]) -> None:
+        """Have batches that get no answer sent to who leads their partitions now, if that is another broker.
+
+        The connection to the silent one is closed; then aiokafka sends them again by itself, with the same sequence
+        numbers, so a record that the silent broker did write is not written twice.
+        """
+        client = self._producer.client
+        waiting = [(partition, self._given_to[partition]) for partition in partitions if partition in self._given_to]
+        if not waiting:
+            return
+        silent = {broker for _, broker in waiting}
+        for broker in client.cluster.brokers():
+            if broker.nodeId not in silent and await self._learn_leaders(broker.nodeId):
+                break
+        for partition, broker in waiting:
+            leader = client.cluster.leader_for_partition(TopicPartition(*partition))
+            if leader in {None, NO_LEADER, broker} or partition not in self._given_to:
+                continue
+            self._given_to[partition] = leader
+            connection = client._conns.get((broker, ConnectionGroup.DEFAULT))  # noqa: SLF001 - see `halt`
+            if connection is not None:
+                connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
+
+    async def _learn_leaders(self, broker: int) -> bool:
+        """Ask one broker about all topics; returns whether it has answered."""
+        client = self._producer.client
+        try:
+            async with asyncio.timeout(LEADER_SECONDS):
+                answer = await client.send(broker, MetadataRequest(None))
+        except (kafka_errors.KafkaError, OSError):
+            return False
+        if not answer.brokers:
+            return False
+        client.cluster.update_metadata(answer)
+        return True
 
     def _ask_about_partitions(self) -> None:
         now = asyncio.get_running_loop().time()

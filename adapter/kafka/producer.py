@@ -41,6 +41,7 @@ WATCH_SECONDS = 1.0
 PROBE_SECONDS = 10.0  # without a good answer for so long, idle or not, Kafka is asked whether it is there
 PROBE_AGAIN_SECONDS = 2.0
 BOOTSTRAP_SECONDS = 30.0  # after so long without any broker, the bootstrap servers are tried: addresses change
+SLOW_ANSWER_SECONDS = 2.0  # a batch without an answer for so long: its partition may have got another leader
 UNANSWERED_TIMEOUTS = 4  # after so many request timeouts a batch is taken from a producer that ought to answer
 # Each replacement costs a producer id, which brokers remember for a day, and a device may be able to cause it.
 QUICK_REPLACEMENTS = 10
@@ -88,6 +89,7 @@ class Producer:
         self._closings: set[asyncio.Task[None]] = set()
         self._watching: asyncio.Task[None] | None = None
         self._probing: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._replacing: asyncio.Task[None] | None = None
         self._probed = float("-inf")
         self._replaced: deque[float] = deque(maxlen=QUICK_REPLACEMENTS)
@@ -108,7 +110,9 @@ class Producer:
         deadline = _now() + limit
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=limit)
-        background = [task for task in (self._watching, self._probing, self._replacing) if task is not None]
+        background = [
+            task for task in (self._watching, self._probing, self._following, self._replacing) if task is not None
+        ]
         for task in background:
             task.cancel()
         await asyncio.gather(*background, return_exceptions=True)
@@ -172,6 +176,7 @@ class Producer:
             if self._probing is None and min(silent, now - self._probed) > pause:
                 self._probed = now
                 self._probing = self._spawn(self._probe())
+            self._follow_leaders(now)
             oldest = next(iter(self._flights.values()), None)
             if silent > BOOTSTRAP_SECONDS:
                 self._replace("no broker that it knows can be reached")
@@ -182,6 +187,16 @@ class Producer:
             ):
                 self._replace("a batch has had no answer for too long")
             await asyncio.sleep(WATCH_SECONDS)
+
+    def _follow_leaders(self, now: float) -> None:
+        current = self._current
+        slow = [
+            partition
+            for partition, flight in self._flights.items()
+            if flight.generation is current and now - flight.since > SLOW_ANSWER_SECONDS
+        ]
+        if slow and current is not None and (self._following is None or self._following.done()):
+            self._following = self._spawn(current.follow_leaders(slow))
 
     async def _probe(self) -> None:
         try:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import struct
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
 FULL_LOAD_SECONDS = 2.0
 OUTAGE_SECONDS = 20.0
 ROOM = 250 * 10**6  # bytes of address space that the adapter may take besides what it has when the outage begins
+OFFSET = struct.Struct("q")
+JUMPS = (50, -50, 0)  # minutes; Kafka refuses records that come from more than an hour ahead
 PILED = (Kind(4, window=1000), Kind(5, window=1000), Kind(4, window=1000, qos=(0, 1)))
 
 
@@ -51,8 +56,24 @@ async def outage_with_little_memory(stage: Stage) -> None:
     await stage.in_sync()
 
 
+async def clock_jumps(stage: Stage) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(bytes(OFFSET.size))
+        file.flush()
+        clock = Path(__file__).parents[1] / "support" / "clock"
+        await stage.replace_adapter({}, {"PYTHONPATH": str(clock), "WALL_CLOCK_OFFSET": file.name})
+        stage.fleet.pace = None
+        for minutes in JUMPS:
+            await asyncio.sleep(FULL_LOAD_SECONDS)
+            file.seek(0)
+            file.write(OFFSET.pack(minutes * 60 * 10**9))
+            file.flush()
+            await stage.healed()
+
+
 ADAPTER_FAULTS = (
     Fault("adapter-terminated", terminated),
     Fault("adapter-killed", killed),
+    Fault("clock-jumps", clock_jumps),
     Fault("little-memory", outage_with_little_memory, devices=200, kinds=PILED, size=1000),
 )

@@ -28,7 +28,7 @@ FAULTS = {fault.name: fault for fault in (*BROKER_FAULTS, *ACCESS_FAULTS, *NETWO
 MESSAGES = 100_000
 COLUMNS = (
     "fault", "messages", "acked", "lost", "reordered", "dup expl.", "dup unexpl.", "PUBACK dis.", "ledger",
-    "recovery s", "drain", "rate/s", "RSS MB", "closed", "seconds",
+    "gap s", "recovery s", "drain", "rate/s", "RSS MB", "closed", "seconds",
 )  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def cells(row: Row) -> list[str]:
         f"{verdict.unexplained}",
         f"{verdict.disordered}",
         f"{row.ledger:g}",
+        f"{row.gap:.1f}",
         "-" if row.recovery is None else f"{row.recovery:.2f}",
         "-" if row.drain is None else f"{row.drain:.2f}",
         f"{row.rate:.0f}",

@@ -36,7 +36,7 @@ MEASURE_SECONDS = 3.0
 RECOVER_SECONDS = 60.0
 ANSWER_SECONDS = 150.0
 READ_SECONDS = 120.0
-MEMORY_SECONDS = 0.2
+WATCH_SECONDS = 0.05
 # Ends of a connection that are the device's doing, or the network's.
 NOT_OUR_DOING = {"client_disconnect", "connection_lost", "taken_over"}
 
@@ -71,6 +71,8 @@ class Row:
     recovery: float | None = None
     drain: float | None = None
     rate: float = 0
+    gap: float = 0  # the longest time without any PUBACK while the fault played: whether it was felt
+    repeats: float = 0  # records that the adapter handed to Kafka again without knowing
     rss: float = 0
     rss_limit: float = 0
     closed: float = 0
@@ -99,6 +101,8 @@ class Stage:
         self.recovery: float | None = None
         self.drain: float | None = None
         self.rss = 0
+        self.gap = 0.0
+        self._playing = False
         self.broken: list[str] = []
 
     def _new_adapter(self, variables: dict[str, str]) -> Adapter:
@@ -148,18 +152,19 @@ class Stage:
         for device in self.fleet.devices:
             self.excused[device.name] = set(device.story.acknowledged)
 
-    async def replace_adapter(self, variables: dict[str, str]) -> None:
+    async def replace_adapter(self, variables: dict[str, str], environ: dict[str, str] | None = None) -> None:
         """End the adapter in good order, and start another one, with these variables besides."""
         await self.read_figures()
         code = await self.aside(self.adapter.stop)
         if code:
             self.broken.append(f"the adapter ended with {code}")
-        await self.start_another(variables)
+        await self.start_another(variables, environ)
 
-    async def start_another(self, variables: dict[str, str]) -> None:
+    async def start_another(self, variables: dict[str, str], environ: dict[str, str] | None = None) -> None:
         """Start another adapter, when the one before has ended; devices find it."""
         self.adapter.close()
         self.adapter = self._new_adapter(variables)
+        self.adapter.environ |= environ or {}
         if self.proxy is not None:
             self.proxy.target = self.adapter.port
         await self.aside(self.adapter.start)
@@ -183,7 +188,7 @@ class Stage:
         if self.fault.prepare is not None:
             await self.aside(self.fault.prepare, self)
         await self.aside(self.adapter.start)
-        watching = asyncio.get_running_loop().create_task(self._watch_memory())
+        watching = asyncio.get_running_loop().create_task(self._watch())
         fleet = self.fleet
         try:
             await fleet.start()
@@ -192,7 +197,9 @@ class Stage:
             await asyncio.sleep(MEASURE_SECONDS)
             self.rate = (fleet.acked - acked) / (time.monotonic() - then)
             fleet.pace = PACE
+            self._playing = True
             await self.fault.play(self)
+            self._playing = False
             fleet.pace = None
             await until(lambda: fleet.acked >= messages, RECOVER_SECONDS + messages / PACE)
             try:
@@ -209,11 +216,17 @@ class Stage:
             self.broken.append(f"the adapter ended with {code}")
         return await self.aside(self._judged, time.monotonic() - began)
 
-    async def _watch_memory(self) -> None:
+    async def _watch(self) -> None:
+        """Note the most memory that the adapter takes, and the longest time in which no device gets a PUBACK."""
+        acked, since = 0, time.monotonic()
         while True:
             with contextlib.suppress(psutil.Error):  # it is being replaced
                 self.rss = max(self.rss, psutil.Process(self.adapter.process.pid).memory_info().rss)
-            await asyncio.sleep(MEMORY_SECONDS)
+            if self.fleet.acked != acked:
+                acked, since = self.fleet.acked, time.monotonic()
+            elif self._playing:
+                self.gap = max(self.gap, time.monotonic() - since)
+            await asyncio.sleep(WATCH_SECONDS)
 
     def _judged(self, seconds: float) -> Row:
         records = read_all(self.cluster.internal, self.topic, timeout=READ_SECONDS)
@@ -231,6 +244,8 @@ class Stage:
             recovery=self.recovery,
             drain=self.drain,
             rate=self.rate,
+            gap=self.gap,
+            repeats=self.repeats,
             rss=self.rss / 1e6,
             rss_limit=budget / 1e6 + 150,
             closed=self.closed,

@@ -44,12 +44,14 @@ class Adapter:
             "HTTP__PORT": str(self.http_port),
             **variables,
         }
+        self.environ: dict[str, str] = {}  # variables besides those of the adapter
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *, wait: bool = True) -> Self:
         """Start; and wait until it is ready for devices."""
         environ = {name: value for name, value in os.environ.items() if not name.startswith("ADAPTER_")}
+        environ |= self.environ
         environ |= {f"ADAPTER_{name}": value for name, value in self._variables.items()}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "adapter", "run"], cwd=ROOT, env=environ, stdout=self._log, stderr=self._log
