@@ -28,6 +28,7 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from adapter.errors import TransientKafkaError
+from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Generation:
     ) -> None:
         self._options = options
         self._most_records = most_records
-        self._producer = client(**options.connection(), **options.production())
+        self._connection = options.connection()
+        self._producer = client(**self._connection, **options.production())
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
         self._given_to: dict[
@@ -78,18 +80,27 @@ class Generation:
         except BaseException as error:
             await self.close(CLOSE_SECONDS)
             if isinstance(error, Exception):
-                raise TransientKafkaError(self._why(error, limit)) from error
+                raise TransientKafkaError(await self._why(error, limit)) from error
             raise
 
-    def _why(self, error: Exception, limit: float) -> str:
+    async def _why(self, error: Exception, limit: float) -> str:
         if isinstance(error, kafka_errors.ClusterAuthorizationFailedError) and self._options.enable_idempotence:
             return (
                 "not allowed to write idempotently: grant IdempotentWrite on the cluster to the adapter's user, "
                 "or set ADAPTER_KAFKA__ENABLE_IDEMPOTENCE=false"
             )
+        if isinstance(error, (TimeoutError, kafka_errors.KafkaConnectionError)):
+            reason = await self._why_unreachable()
+            if reason is not None:
+                return reason
         if isinstance(error, TimeoutError):
             return f"{self._options.bootstrap_servers}: no answer within {limit:g} s"
         return f"{self._options.bootstrap_servers}: {translate(error)}"
+
+    async def _why_unreachable(self) -> str | None:
+        # What stands in for aiokafka in a simulation has no address to try.
+        real = isinstance(self._producer, AIOKafkaProducer)
+        return await why_unreachable(self._producer.client, self._connection) if real else None
 
     def halt(self) -> None:
         """Send nothing more, and fail what has no answer with ProducerClosed. What is on the wire may still land."""
@@ -128,7 +139,8 @@ class Generation:
         except TimeoutError as error:
             raise TransientKafkaError(f"no broker has answered for {limit:g} s") from error
         if not refreshed:
-            raise TransientKafkaError("no broker can be reached")
+            reason = await self._why_unreachable()
+            raise TransientKafkaError("no broker can be reached" + (f": {reason}" if reason else ""))
 
     # -- batches -----------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ class Health:
         self._trouble: str | None = "not reached yet"
         self._said: str | None = None
         self._failing: tuple[float, float, str] | None = None  # since when, when last, why
+        self._trouble_said: str | None = None
 
     def good(self, now: float) -> None:
         """Kafka told about its topics."""
@@ -52,9 +53,13 @@ class Health:
         return self._trouble
 
     def log_change(self, problem: str | None) -> None:
-        """Write a line when it has become good or bad since the last call."""
+        """Write a line when it has become good or bad since the last call, or bad for another reason.
+
+        A batch without an answer is all that is known at first; Kafka tells why when it is asked.
+        """
         if problem is None and self._said is not None:
             log.info("Kafka can be written to")
-        elif problem is not None and self._said is None:
+        elif problem is not None and (self._said is None or self._trouble not in (None, self._trouble_said)):
             log.warning("Kafka cannot be written to", reason=problem)
+            self._trouble_said = self._trouble
         self._said = problem

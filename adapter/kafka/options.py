@@ -72,10 +72,12 @@ class KafkaOptions:
                 cafile=self.ssl_cafile,
                 certfile=self.ssl_certfile,
                 keyfile=self.ssl_keyfile,
-                password=self.ssl_key_password,
+                password=self.ssl_key_password or "",  # with none, OpenSSL would ask for it on the terminal
             )
         except (OSError, ValueError) as error:
             files = (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
             named = ", ".join(file for file in files if file)
-            raise ConfigurationError(f"ADAPTER_KAFKA__SSL_*: cannot use {named}: {error}") from error
+            # All that OpenSSL says about a password that does not open the key.
+            hint = "; does ADAPTER_KAFKA__SSL_KEY_PASSWORD open the key?" if "PEM lib" in str(error) else ""
+            raise ConfigurationError(f"ADAPTER_KAFKA__SSL_*: cannot use {named}: {error}{hint}") from error
         return context

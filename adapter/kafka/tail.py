@@ -7,10 +7,11 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, errors
 from aiokafka.structs import TopicPartition
 
 from adapter.errors import KafkaError, TransientKafkaError
+from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import translate
 
 if TYPE_CHECKING:
@@ -56,9 +57,8 @@ async def tail(
 
     Follows nobody's consumer group, commits nothing; reads committed records only. Creates no topic.
     """
-    consumer = AIOKafkaConsumer(
-        **options.connection(), group_id=None, enable_auto_commit=False, isolation_level="read_committed"
-    )
+    connection = options.connection()
+    consumer = AIOKafkaConsumer(**connection, group_id=None, enable_auto_commit=False, isolation_level="read_committed")
     try:
         await consumer.start()
         reader = _Reader(consumer, wanted)
@@ -73,6 +73,9 @@ async def tail(
                         break
     except KafkaError:
         raise
+    except errors.KafkaConnectionError as error:
+        reason = await why_unreachable(consumer._client, connection)  # noqa: SLF001 - see `_Reader`
+        raise TransientKafkaError(reason or str(translate(error))) from error
     except Exception as error:
         raise translate(error) from error
     finally:

@@ -165,9 +165,10 @@ def test_tail_takes_no_broken_filter() -> None:
 
 
 def test_tail_says_that_kafka_cannot_be_reached() -> None:
-    done = command("tail", "--bootstrap-servers", f"127.0.0.1:{free_port()}")
+    address = f"127.0.0.1:{free_port()}"
+    done = command("tail", "--bootstrap-servers", address)
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr.startswith("Kafka cannot be read: KafkaConnectionError: Unable to bootstrap from ")
+    assert done.stderr.startswith(f"Kafka cannot be read: {address}: [Errno 111] ")
     assert done.stderr.count("\n") == 1
 
 

@@ -20,6 +20,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from tests.support.kafka_dist import ensure_kafka
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
 START_SECONDS = 90.0
@@ -31,8 +32,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={clients},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={clients}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,SSL:SSL
 log.dirs={data}
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=1
@@ -66,11 +68,22 @@ class KafkaBroker:
 
     `auto.create.topics.enable` is left at Kafka's default, which is true: so a client that names a missing topic in a
     metadata request is found out. `fast_start` trades the JVM's best compiler for a quick start: not for benchmarks.
+    `secure` names further listeners by their security protocol; `properties` has what they need, line by line.
     """
 
-    def __init__(self, *, port: int | None = None, fast_start: bool = True, heap: str = "512m") -> None:
+    def __init__(
+        self,
+        *,
+        port: int | None = None,
+        fast_start: bool = True,
+        heap: str = "512m",
+        secure: Iterable[str] = (),
+        properties: str = "",
+    ) -> None:
         self.port = port or free_port()
         self.bootstrap = f"127.0.0.1:{self.port}"
+        self.secure = {protocol: f"127.0.0.1:{free_port()}" for protocol in secure}
+        self._properties = properties
         self._controller = free_port()
         self._fast_start = fast_start
         self._heap = heap
@@ -116,7 +129,9 @@ class KafkaBroker:
         return self._folder / "data"
 
     def _configuration(self) -> str:
-        return PROPERTIES.format(port=self.port, controller=self._controller, data=self.data)
+        listeners = {"PLAINTEXT": self.bootstrap, **self.secure}
+        clients = ",".join(f"{protocol}://{address}" for protocol, address in listeners.items())
+        return PROPERTIES.format(clients=clients, controller=self._controller, data=self.data) + self._properties
 
     def _java(self, *arguments: str) -> list[str]:
         flags = (

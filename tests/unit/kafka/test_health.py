@@ -72,3 +72,23 @@ def test_when_nobody_tries_any_more_it_is_ready_again() -> None:
     assert health.problem(14.0, None) is None
     health.failed(30.0, "NOT_ENOUGH_REPLICAS")
     assert health.problem(31.0, None) is None
+
+
+def test_a_reason_that_is_found_later_is_logged_once() -> None:
+    health = Health()
+    health.good(1.0)
+    with capture_logs() as lines:
+        health.log_change(health.problem(8.0, 1.0))
+        for _ in range(2):
+            health.bad("authentication failed")
+            health.log_change(health.problem(9.0, 1.0))
+        health.good(10.0)
+        health.log_change(health.problem(10.0, None))
+        health.bad("authentication failed")
+        health.log_change(health.problem(11.0, None))
+    assert [line.get("reason") for line in lines] == [
+        "a batch has had no answer for 7 s",
+        "authentication failed",
+        None,
+        "authentication failed",
+    ]

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaProducer
 
 from adapter.errors import ConfigurationError
 from adapter.kafka.options import KafkaOptions
+from tests.support.certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,6 +64,22 @@ def test_a_certificate_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     cafile.write_text("not a certificate")
     options = KafkaOptions("localhost:9093", security_protocol="SSL", ssl_cafile=str(cafile))
     with pytest.raises(ConfigurationError, match=r"ADAPTER_KAFKA__SSL_.*ca\.pem"):
+        options.connection()
+
+
+@pytest.mark.parametrize("password", [None, "wrong"])
+def test_a_key_that_stays_locked_is_an_error_and_no_question_on_the_terminal(
+    tmp_path: Path, password: str | None
+) -> None:
+    certfile, keyfile = Authority(tmp_path, "authority").sign("adapter", key_password="right")  # noqa: S106 - of nobody
+    options = KafkaOptions(
+        "localhost:9093",
+        security_protocol="SSL",
+        ssl_certfile=str(certfile),
+        ssl_keyfile=str(keyfile),
+        ssl_key_password=password,
+    )
+    with pytest.raises(ConfigurationError, match="does ADAPTER_KAFKA__SSL_KEY_PASSWORD open the key"):
         options.connection()
 
 
