@@ -97,6 +97,7 @@ class DeliveryCounters:
         "batch_records",
         "batches_failed",
         "batches_sent",
+        "dead_letters",
         "kafka_seconds",
         "resubmitted",
         "retries",
@@ -108,5 +109,7 @@ class DeliveryCounters:
         self.retries = 0
         self.resubmitted = 0  # records that Kafka may have had already when they were handed to it again
         self.batch_bytes = 0
+        # Per QoS: messages handed to the dead-letter topic. Their end stands in the ledger, like that of all others.
+        self.dead_letters: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
         self.batch_records = Histogram(BATCH_RECORDS_BOUNDS)
         self.kafka_seconds = Histogram(LATENCY_BOUNDS)  # from handing a batch to the producer to its outcome

@@ -8,6 +8,7 @@ connection, while everything behind that publish waits in the connection, in ord
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adapter.errors import ConnectRefusedError, TransientKafkaError
@@ -61,6 +62,21 @@ class Lanes(Protocol):
         """Empty the topic's lanes."""
 
 
+class DeadLetters(Protocol):
+    """`adapter.dead_letters`."""
+
+    topic: str | None
+
+    def of_publish(self, identity: Identity, header: PublishHeader, refusal: Refusal) -> RecordTemplate | Refusal:
+        """The dead letter that a publish without a record becomes; the refusal if it stands."""
+
+    def of_record(self, template: RecordTemplate, refusal: Refusal) -> RecordTemplate | Refusal:
+        """The dead letter that a record becomes; the refusal if it stands."""
+
+    def sink(self, lane: Sink, refusal: Refusal, is_over: Callable[[], bool]) -> Sink:
+        """The lane, as dead letters see it, until `is_over`."""
+
+
 class Log(Protocol):
     """Rate-limited lines."""
 
@@ -78,6 +94,7 @@ class Ingress:
         topics: Topics,
         lanes: Lanes,
         partition_for: Callable[[bytes | None, int], int],
+        dead_letters: DeadLetters,
         log: Log,
         *,
         puback_on_receipt: bool,
@@ -87,6 +104,7 @@ class Ingress:
         self._topics = topics
         self._lanes = lanes
         self._partition_for = partition_for
+        self._dead_letters = dead_letters
         self._log = log
         self._puback_on_receipt = puback_on_receipt
         self._moving: dict[str, asyncio.Event] = {}
@@ -118,6 +136,10 @@ class Ingress:
     ) -> Route | Refusal | None:
         """The route of a publish; None when it has to be looked up, and `done` gets it."""
         template = self._router.route(identity, header)
+        if isinstance(template, RecordTemplate) and template.topic == self._dead_letters.topic:
+            template = Refusal(Reason.BAD_TOPIC, f"the Kafka topic {template.topic} is for dead letters only")
+        if isinstance(template, Refusal):
+            template = self._dead_letters.of_publish(identity, header, template)
         if isinstance(template, Refusal):
             return template
         if not self._gatekeeper.checks_topics:
@@ -146,11 +168,12 @@ class Ingress:
     ) -> Route | Refusal:
         if self._gatekeeper.checks_topics and not await self._gatekeeper.may_publish(identity, header.topic):
             return Refusal(Reason.NOT_AUTHORIZED, "not authorised to publish to this topic")
+        missing: str | None = None
         while True:
             moving = self._moving.get(template.topic)
             if moving is not None:
                 await moving.wait()
-            route = self._bind(template)
+            route = self._bind(template, missing)
             if route is not None:
                 return route
             try:
@@ -159,20 +182,60 @@ class Ingress:
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             if count is None:
-                self._log.warning("Kafka topic is missing; create it", kafka_topic=template.topic)
-                return Refusal(Reason.KAFKA_TOPIC_MISSING, f"the Kafka topic {template.topic} does not exist")
+                missing = template.topic
+                letter = self._dead_letters.of_record(template, self._missing(missing))
+                if isinstance(letter, Refusal):
+                    return letter
+                template = letter
 
-    def _bind(self, template: RecordTemplate) -> Route | None:
-        """The route, if the partition can be told now."""
+    def _missing(self, topic: str) -> Refusal:
+        self._log.warning("Kafka topic is missing; create it", kafka_topic=topic)
+        return Refusal(Reason.KAFKA_TOPIC_MISSING, f"the Kafka topic {topic} does not exist")
+
+    def _bind(self, template: RecordTemplate, missing: str | None = None) -> Route | None:
+        """The route, if the partition can be told now. It is a dead letter's as long as a topic is `missing`."""
         count = self._topics.partition_count(template.topic)
         if count is None or template.topic in self._moving:
             return None
+        return self._route(template, count, missing)
+
+    def _route(self, template: RecordTemplate, count: int, missing: str | None = None) -> Route:
         lane = self._lanes.lane(template.topic, self._partition_for(template.key, count))
+        if template.refusal is not None:
+            lane = self._dead_letters.sink(
+                lane,
+                template.refusal,
+                lambda: missing is not None and self._topics.partition_count(missing) is not None,
+            )
         if template.delivery is None:
             on_receipt = self._puback_on_receipt
         else:
             on_receipt = template.delivery is Delivery.AT_MOST_ONCE
         return Route(template, lane, ack_on_receipt=on_receipt)
+
+    def instead(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
+        """Where a message goes that is refused after its record was made: to the dead letters, or the refusal stands.
+
+        Nobody can wait here. So while the dead-letter topic gets more partitions, and its lanes drain for that, what
+        comes may be in its new partition before older dead letters of its device are in the old one.
+        """
+        letter = self._dead_letters.of_record(template, refusal)
+        if isinstance(letter, Refusal):
+            return letter
+        count = self._topics.partition_count(letter.topic)
+        if count is not None:
+            return self._route(letter, count)
+        again = self._dead_letters.of_record(letter, self._missing(letter.topic))
+        assert isinstance(again, Refusal), "a dead letter never becomes another one"
+        return again
+
+    async def find_dead_letter_topic(self) -> None:
+        """Look for the dead-letter topic, if there is to be one, and say so when it is missing."""
+        topic = self._dead_letters.topic
+        if topic is not None:
+            with suppress(TransientKafkaError):  # who needs it looks again
+                if await self._topics.find(topic) is None:
+                    self._missing(topic)
 
     def partition_count_changed(self, topic: str, old: int, new: int) -> None:
         """A key may lead to another partition now: first empty the old lanes, so that no record overtakes one there."""

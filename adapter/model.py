@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -109,6 +110,7 @@ class RecordTemplate:
     `headers` are in the order of the record contract, without `creation-time`, which every record has as its first.
     `empty_payload_allowed` is False where an empty payload needs a content type.
     `route` names the rule that matched, for `explain`. `delivery` is None where the operator's setting applies.
+    `refusal` is set in a dead letter: why the message is not in the topic that it was meant for.
     """
 
     topic: str
@@ -117,6 +119,7 @@ class RecordTemplate:
     route: str
     empty_payload_allowed: bool = True
     delivery: Delivery | None = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +169,9 @@ class Owner(Protocol):
 class Sink(Protocol):
     """Where a route's runs go: a lane."""
 
-    retired: bool
+    @property
+    def retired(self) -> bool:
+        """Whether the route is to be looked up anew."""
 
     def put(self, run: Run) -> None:
         """Take a run, after everything that was put before it."""
@@ -187,6 +192,16 @@ class Route:
             + len(template.key or b"")
             + sum(len(name.encode()) + len(value) + HEADER_OVERHEAD for name, value in template.headers)
         )
+
+
+# What becomes of a message that is refused for good when the record it was to be is known: a route to the dead-letter
+# topic, or the refusal stands.
+Instead = Callable[[RecordTemplate, Refusal], Route | Refusal]
+
+
+def no_dead_letters(_template: RecordTemplate, refusal: Refusal) -> Refusal:
+    """Let every refusal stand: the `Instead` of an adapter without a dead-letter topic."""
+    return refusal
 
 
 # Kafka's record format v2: length, attributes, timestamp delta, offset delta, key length, value length, header count
@@ -233,6 +248,11 @@ class Run:
             run.size = sum(map(len, run.payloads)) + len(run.payloads) * self.route.overhead
             parts.append(run)
         return parts
+
+    def redirect(self, route: Route) -> None:
+        """Let its messages become the records of another route."""
+        self.route = route
+        self.size = sum(map(len, self.payloads)) + len(self.payloads) * route.overhead
 
     def headers(self) -> list[Header]:
         """The headers of each of its records, in the order of the record contract."""

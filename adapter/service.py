@@ -18,6 +18,7 @@ import structlog
 
 from adapter import wiring
 from adapter.counters import Ledger
+from adapter.dead_letters import DeadLetters
 from adapter.delivery.budget import Budget
 from adapter.delivery.pipeline import Pipeline
 from adapter.errors import TransientKafkaError
@@ -37,6 +38,7 @@ from adapter.telemetry.metrics import Sources, make_registry
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from adapter.model import RecordTemplate, Refusal, Route
     from adapter.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -103,17 +105,36 @@ class Service:
         create_topic = await self._start_embedded_kafka()
         budget = Budget(settings.max_pending_bytes)
         producer = self._producer = self._make_producer()
-        pipeline = self._pipeline = Pipeline(wiring.pipeline_config(settings), producer, loop, budget, self._ledger)
+        pipeline = self._pipeline = Pipeline(
+            wiring.pipeline_config(settings), producer, loop, budget, self._ledger, instead=self._instead
+        )
         topics = Topics(
             producer, settings.kafka.topic_refresh_interval, self._partition_count_changed, create=create_topic
         )
         gatekeeper = self._make_gatekeeper()
         on_receipt = settings.mqtt.puback is Puback.ON_RECEIPT
+        dead_letters = DeadLetters(
+            settings.kafka.dead_letter_topic, settings.kafka.orig_adapter, pipeline.counters.dead_letters, self._log
+        )
         ingress = self._ingress = Ingress(
-            self._router, gatekeeper, topics, pipeline, partition_for, self._log, puback_on_receipt=on_receipt
+            self._router,
+            gatekeeper,
+            topics,
+            pipeline,
+            partition_for,
+            dead_letters,
+            self._log,
+            puback_on_receipt=on_receipt,
         )
         frontend = self._frontend = Frontend(
-            wiring.mqtt_config(settings), ingress, budget, self._ledger, loop, wall_ms, self._log
+            wiring.mqtt_config(settings),
+            ingress,
+            budget,
+            self._ledger,
+            loop,
+            wall_ms,
+            self._log,
+            instead=ingress.instead,
         )
         await self._start_telemetry(Sources(frontend.counters, self._ledger, pipeline, budget, producer))
         self._stops.push_async_callback(gatekeeper.stop)
@@ -124,6 +145,7 @@ class Service:
         self._stops.push_async_callback(topics.stop)
         await topics.start()
         self._stops.push_async_callback(ingress.stop)
+        await ingress.find_dead_letter_topic()
         self._stops.push_async_callback(self._close_connections, frontend)
         if settings.mqtt.port is not None:
             listener = Listener(frontend, settings.mqtt.host, settings.mqtt.port)
@@ -178,6 +200,10 @@ class Service:
     def _partition_count_changed(self, topic: str, old: int, new: int) -> None:
         assert self._ingress is not None, "topics are looked at when everything is made"
         self._ingress.partition_count_changed(topic, old, new)
+
+    def _instead(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
+        assert self._ingress is not None, "what is refused came through it"
+        return self._ingress.instead(template, refusal)
 
     # -- stop ----------------------------------------------------------------------------------------------------------
 

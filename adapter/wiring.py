@@ -43,6 +43,13 @@ def make_router(settings: Settings) -> Router:
                     f"ADAPTER_ROUTES_FILE: route {rule.name} asks for at_least_once, "
                     "which needs ADAPTER_KAFKA__ACKS=all"
                 )
+    dead_letters = settings.kafka.dead_letter_topic
+    for rule in rules:
+        if dead_letters is not None and rule.kafka_topic.source == dead_letters:
+            raise ConfigurationError(
+                f"ADAPTER_ROUTES_FILE: route {rule.name} writes to {dead_letters}, "
+                "which ADAPTER_KAFKA__DEAD_LETTER_TOPIC keeps for dead letters; choose another topic"
+            )
     return Router(config, rules)
 
 

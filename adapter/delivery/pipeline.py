@@ -6,7 +6,8 @@ The way back: `_answered`, once a batch → the outcome of its runs → `Owner.s
 Who owns a failure:
     transient            the same batch is sent again after a pause; nothing behind it moves
     producer lost        the same: its records may be in Kafka, so they may come twice, but never out of order
-    rejected             cut until the culprit stands alone; it is refused, its neighbours are delivered
+    rejected             cut until the culprit stands alone; it is refused, or goes on as a dead letter in another
+                         lane; its neighbours are delivered
     delivery timeout     at Kafka: unknown; still waiting: dropped. What the failed connection sent later into the lane
                          is dropped too: the device sends all of it again, and m2 must not land before m1's return
 """
@@ -19,7 +20,18 @@ from typing import TYPE_CHECKING
 from adapter.counters import DeliveryCounters, Ledger
 from adapter.delivery.lane import Lane, LaneState
 from adapter.errors import KafkaError, ProducerLostError, RejectedError
-from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Owner, Run
+from adapter.model import (
+    ACKNOWLEDGED,
+    Batch,
+    Fate,
+    Instead,
+    Outcome,
+    Owner,
+    Refusal,
+    Route,
+    Run,
+    no_dead_letters,
+)
 from adapter.reasons import Reason
 
 if TYPE_CHECKING:
@@ -49,12 +61,20 @@ class PipelineConfig:
 class Pipeline:
     """Owns every lane; see the module's docstring."""
 
-    def __init__(
-        self, config: PipelineConfig, producer: Producer, timers: Timers, budget: Budget, ledger: Ledger
+    def __init__(  # noqa: PLR0913 - what the lanes share; made once
+        self,
+        config: PipelineConfig,
+        producer: Producer,
+        timers: Timers,
+        budget: Budget,
+        ledger: Ledger,
+        *,
+        instead: Instead = no_dead_letters,
     ) -> None:
         self._config = config
         self._producer = producer
         self._timers = timers
+        self._instead = instead
         self.budget = budget
         self.ledger = ledger
         self.counters = DeliveryCounters()
@@ -130,8 +150,7 @@ class Pipeline:
             self.counters.batches_failed += 1
             culprit = lane.cut_batch()
             if culprit is not None:
-                self._fail(lane, [culprit], Outcome(Fate.REFUSED, Reason.REJECTED_BY_KAFKA, str(error)))
-                self.budget.release(culprit.size)
+                self._refuse(lane, culprit, Refusal(Reason.REJECTED_BY_KAFKA, str(error)))
         else:
             self.counters.batches_failed += 1
             if isinstance(error, ProducerLostError):
@@ -190,6 +209,27 @@ class Pipeline:
         self._settle(runs, outcome)
         if lane.state is LaneState.WAITING and not lane.queue:
             lane.state = LaneState.EMPTY
+
+    def _refuse(self, lane: Lane, run: Run, refusal: Refusal) -> None:
+        """Kafka will never take this message where it was to go; it is in no lane any more."""
+        instead = self._instead(run.route.template, refusal)
+        if isinstance(instead, Refusal):
+            self._fail(lane, [run], Outcome(Fate.REFUSED, instead.reason, instead.text))
+            self.budget.release(run.size)
+        else:
+            self._divert(run, instead)
+
+    def _divert(self, run: Run, route: Route) -> None:
+        """Let a run go on in another lane. It keeps its place in the window, so PUBACKs stay in order."""
+        size = run.size
+        run.redirect(route)
+        # It comes to the end of that lane, so what is in front of it arrived earlier, as `Lane.overdue` needs it.
+        run.arrived = self._timers.time()
+        route.lane.put(run)
+        # `put` counted it once more.
+        self.ledger.pending[run.qos] -= len(run.payloads)
+        self.budget.credit(run.owner, size)
+        self.budget.release(size)
 
     # -- time --------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
+from adapter.model import Instead, no_dead_letters
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -82,9 +83,12 @@ class Frontend:
         timers: Timers,
         wall_ms: Callable[[], int],
         log: Log,
+        *,
+        instead: Instead = no_dead_letters,
     ) -> None:
         self.config = config
         self.gate = gate
+        self.instead = instead
         self.budget = budget
         self.ledger = ledger
         self.timers = timers

@@ -190,10 +190,12 @@ class PublishFlow:
                         run.packet_ids.append(packet_id)
                     size += record_size
                 elif refusal is not None:
+                    route = None
                     if run is not None:
                         self._put(run, size)
+                        route = run.route
                         run = None
-                    if self._refuse(kind, packet_id, refusal):
+                    if self._refuse(kind, packet_id, refusal, route):
                         break
         finally:
             if run is not None:
@@ -328,9 +330,18 @@ class PublishFlow:
 
     # -- answers out ---------------------------------------------------------------------------------------------------
 
-    def _refuse(self, kind: int, packet_id: bytes, refusal: Refusal) -> bool:
-        """Account for a message that no lane gets; True when the connection takes no more."""
+    def _refuse(self, kind: int, packet_id: bytes, refusal: Refusal, route: Route | None) -> bool:
+        """Account for a message that is refused, maybe by its `route`; True when the connection takes no more."""
         qos = (kind & QOS_BITS) >> 1
+        if refusal is _EMPTY and route is not None:
+            instead = self._frontend.instead(route.template, refusal)
+            if isinstance(instead, Route):
+                run = Run(instead, self, qos, self._frontend.time(), self._frontend.wall_ms())
+                run.payloads.append(b"")
+                run.packet_ids += [packet_id] if qos else []
+                self._put(run, instead.overhead)
+                return False
+            refusal = instead
         ledger = self._frontend.ledger
         ledger.received[qos] += 1
         if not qos:

@@ -168,17 +168,10 @@ def _json(text: str) -> Any:
     raise ValueError(problem)  # outside the handler: the decoder's error holds the whole text
 
 
-def _not_yet(value: str | None) -> str | None:
-    if value is not None:
-        raise ValueError("cannot be honoured by this version, which has no dead-letter topic; remove the variable")
-    return value
-
-
 Port = Annotated[Annotated[int, Field(ge=0, le=_MAX_PORT)] | None, BeforeValidator(_empty_is_none)]
 Text = Annotated[str, AfterValidator(_not_empty)]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
-Unsupported = Annotated[str | None, BeforeValidator(_empty_is_none), AfterValidator(_not_yet)]
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]

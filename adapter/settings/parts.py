@@ -103,9 +103,10 @@ class KafkaSettings(Part):
     )
     event_topic: kinds.Text = Field(default="hono.event.{tenant}", description="Kafka topic of events.")
     orig_adapter: kinds.Text = Field(default="hono-mqtt", description="Value of the record header `orig_adapter`.")
-    dead_letter_topic: kinds.Unsupported = Field(
+    dead_letter_topic: kinds.OptionalText = Field(
         default=None,
-        description="Reserved for a later version: must be empty. Refused messages are answered and counted.",
+        description="Kafka topic for messages that are refused for good, which are acknowledged to their device then; "
+        "empty: devices are told of the refusal.",
     )
     security_protocol: kinds.AnySecurityProtocol = Field(
         default=SecurityProtocol.PLAINTEXT, description="`PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`."

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ConfigurationError
 from adapter.model import Delivery
-from adapter.routing.config import RoutingConfig
+from adapter.routing.config import PLACEHOLDER, RoutingConfig
+from adapter.routing.kafka_names import topic_problem
 from adapter.settings.kinds import EMBEDDED, Acks, Puback
 from adapter.settings.problem import Problem
 from adapter.settings.security import check_files, check_security
@@ -34,6 +35,7 @@ REQUEST_TIMEOUT = "ADAPTER_KAFKA__REQUEST_TIMEOUT_MS"
 LINGER = "ADAPTER_KAFKA__LINGER_MS"
 TELEMETRY_TOPIC = "ADAPTER_KAFKA__TELEMETRY_TOPIC"
 EVENT_TOPIC = "ADAPTER_KAFKA__EVENT_TOPIC"
+DEAD_LETTER_TOPIC = "ADAPTER_KAFKA__DEAD_LETTER_TOPIC"
 
 # One batch at Kafka, one that fills behind it, and room for others: with less, every lane waits for every other.
 BATCHES_PENDING = 4
@@ -46,6 +48,7 @@ def check(settings: Settings, given: frozenset[str]) -> list[Problem]:
         *_sizes(settings),
         *_times(settings),
         *_patterns(settings),
+        *_dead_letters(settings),
         *check_security(settings),
         *check_files(settings),
     ]
@@ -130,3 +133,18 @@ def _patterns(settings: Settings) -> Iterator[Problem]:
             variable, _, text = line.partition(": ")
             value = patterns[variable]
             yield Problem(variable, value, text.removeprefix(f"{value!r} "), tuple(patterns))
+
+
+def _dead_letters(settings: Settings) -> Iterator[Problem]:
+    topic = settings.kafka.dead_letter_topic
+    if topic is None:
+        return
+    if (problem := topic_problem(topic)) is not None:
+        yield Problem(DEAD_LETTER_TOPIC, topic, problem)
+    patterns = {TELEMETRY_TOPIC: settings.kafka.telemetry_topic, EVENT_TOPIC: settings.kafka.event_topic}
+    for variable, pattern in patterns.items():
+        head, _, tail = pattern.partition(PLACEHOLDER)
+        tenant = topic.removeprefix(head).removesuffix(tail)
+        if tenant and head + tenant + tail == topic:
+            text = f"is the topic that {variable}={pattern} gives the tenant {tenant}; choose another name"
+            yield Problem(DEAD_LETTER_TOPIC, topic, text, (variable,))

@@ -173,6 +173,17 @@ class AdapterCollector(Collector):
         yield _histogram(
             "adapter_kafka_seconds", "From handing a batch to the producer to its outcome.", delivery.kafka_seconds
         )
+        rows = [
+            ([str(qos), reason.value], count)
+            for qos, counts in enumerate(delivery.dead_letters)
+            for reason, count in _with_zeros(counts, _dead_letter_reasons(qos)).items()
+        ]
+        yield _counter(
+            "adapter_dead_letters",
+            "Messages refused for good and handed to the dead-letter topic; the ledger has their end.",
+            ["qos", "reason"],
+            rows,
+        )
         fill = self._sources.pipeline.fill()
         yield _gauge("adapter_lanes", "Partitions that are or were written to.", fill["lanes"])
         yield _gauge("adapter_lanes_queued_runs", "Groups of messages that wait for a batch.", fill["queued_runs"])
@@ -198,6 +209,12 @@ def _reasons(fate: str, qos: int) -> tuple[Reason, ...]:
     if fate == "refused":
         return tuple(reason for reason in REFUSALS if reason is not Reason.EVENT_QOS_0) if qos else ()
     return DROPS if qos else tuple(Reason)
+
+
+def _dead_letter_reasons(qos: int) -> tuple[Reason, ...]:
+    """Name the reasons for which a message of this QoS can become a dead letter."""
+    never = {Reason.NOT_AUTHORIZED, Reason.EVENT_QOS_0} if qos else {Reason.NOT_AUTHORIZED}
+    return tuple(reason for reason in REFUSALS if reason not in never)
 
 
 def _with_zeros(counts: Mapping[Label, int], keys: Iterable[Label]) -> dict[Label, int]:

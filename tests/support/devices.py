@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PUBACK = 0x40
 PINGRESP = 0xD0
 DISCONNECT = 0xE0
+LONG = 0x80
 
 
 @dataclass
@@ -55,7 +56,10 @@ class Device:
         try:
             while True:
                 head = await self._reader.readexactly(2)
-                body = await self._reader.readexactly(head[1])
+                length = head[1]
+                if length >= LONG:  # a Reason String may need a second byte
+                    length += ((await self._reader.readexactly(1))[0] << 7) - LONG
+                body = await self._reader.readexactly(length)
                 if head[0] == PUBACK:
                     self._puback(int.from_bytes(body[:2], "big"), body[2] if len(body) > 2 else 0)
                 elif head[0] == PINGRESP:
@@ -78,7 +82,15 @@ class Device:
 
     async def publish(self, number: int, qos: int = 1, topic: str | None = None, size: int = 0) -> None:
         """Publish one message as soon as the window has room; `size` pads the payload."""
-        payload = f"{self.name}:{number}".encode().ljust(size, b".")
+        await self._publish(f"{self.name}:{number}".encode().ljust(size, b"."), qos, topic)
+        if number % 20 == 0:
+            await self._writer.drain()
+
+    async def publish_empty(self) -> None:
+        """Publish a message without a payload."""
+        await self._publish(b"", 1, None)
+
+    async def _publish(self, payload: bytes, qos: int, topic: str | None) -> None:
         if qos:
             await self._room.acquire()
             if self.closed:
@@ -87,8 +99,6 @@ class Device:
             self._waiting[self._packet_id] = payload
         self.sent.append((qos, payload))
         self._writer.write(publish(topic or self.topic, payload, qos=qos, packet_id=self._packet_id, level=self.level))
-        if number % 20 == 0:
-            await self._writer.drain()
 
     async def series(self, numbers: Iterable[int], qos: Sequence[int] = (1,), topics: Sequence[str] = ()) -> None:
         """Publish these numbers; QoS and topics take turns."""

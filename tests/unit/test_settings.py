@@ -123,6 +123,7 @@ def test_an_empty_port_switches_its_listener_off(variable: str) -> None:
         ("ADAPTER_MQTT__PORT", "0", 0),
         ("ADAPTER_LOG__LEVEL", "DEBUG", "debug"),
         ("ADAPTER_KAFKA__DEAD_LETTER_TOPIC", "", None),
+        ("ADAPTER_KAFKA__DEAD_LETTER_TOPIC", "letters", "letters"),
     ],
 )
 def test_a_value_may_be_written_in_each_of_its_forms(variable: str, text: str, value: object) -> None:
@@ -161,8 +162,8 @@ def test_a_value_may_be_written_in_each_of_its_forms(variable: str, text: str, v
         ("ADAPTER_AUTH__GATEWAYS", "[", "'[' is not JSON (line 1, column 2)"),
         (
             "ADAPTER_KAFKA__DEAD_LETTER_TOPIC",
-            "dlq",
-            "'dlq' cannot be honoured by this version, which has no dead-letter topic; remove the variable",
+            "dead letters",
+            "'dead letters' has the character ' ', Kafka allows a-z A-Z 0-9 . _ -",
         ),
         ("ADAPTER_LOG__FORMAT", "x" * 100, f"'{'x' * 80}…' must be 'json' or 'console'"),
     ],

@@ -18,6 +18,7 @@ FAULTS = "tests/faults/test_broker_faults.py"
 DRAIN = "tests/e2e/test_drain.py"
 SEMANTICS = "tests/e2e/test_delivery_semantics.py"
 PRODUCER = "tests/e2e/test_kafka_producer.py"
+DEAD_LETTER = "tests/e2e/test_dead_letter.py"
 
 ROWS = {
     "a message is refused for good (topic, authorisation, too large, Kafka rejects it)": (
@@ -27,6 +28,16 @@ ROWS = {
         f"{SESSION}::test_what_kafka_rejects_is_answered_to_5_0_and_closes_3_1_1",
         f"{PIPELINE}::test_only_the_culprit_of_a_rejected_batch_is_refused_and_the_order_is_kept",
         f"{PRODUCER}::test_a_rejected_batch_costs_nobody_else_anything",
+    ),
+    "… and `ADAPTER_KAFKA__DEAD_LETTER_TOPIC` is set (not for authorisation)": (
+        f"{DEAD_LETTER}::test_a_record_too_large_for_its_topic_is_kept_and_its_neighbours_are_delivered_in_order",
+        f"{DEAD_LETTER}::test_a_publish_without_a_route_an_empty_one_and_an_event_with_qos_0_are_kept",
+        f"{DEAD_LETTER}::test_messages_for_a_missing_topic_are_kept_until_it_is_made",
+        "tests/unit/test_ingress.py::test_a_plugin_that_forbids_the_topic_keeps_the_device_out_of_the_dead_letters",
+    ),
+    "… and that topic is missing, or does not take it either": (
+        f"{DEAD_LETTER}::test_without_the_dead_letter_topic_itself_a_refusal_is_a_refusal",
+        f"{DEAD_LETTER}::test_what_the_dead_letter_topic_does_not_take_either_is_refused_once",
     ),
     "Kafka is slow or away": (
         f"{FAULTS}::test_an_outage_shorter_than_the_delivery_timeout_costs_nothing",

@@ -8,7 +8,7 @@ from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
-from adapter.model import Fate
+from adapter.model import Fate, Instead, RecordTemplate, Refusal, Route, no_dead_letters
 from adapter.reasons import Reason
 from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime
 
@@ -16,7 +16,7 @@ from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime
 class World:
     """A pipeline and everything around it."""
 
-    def __init__(self, **config: float) -> None:
+    def __init__(self, *, instead: Instead = no_dead_letters, **config: float) -> None:
         self.time = VirtualTime()
         self.kafka = FakeKafka()
         self.ledger = Ledger()
@@ -28,6 +28,7 @@ class World:
             self.time,
             self.budget,
             self.ledger,  # type: ignore[arg-type]
+            instead=instead,
         )
         self.lane = self.pipeline.lane("plant", 0)
 
@@ -283,3 +284,100 @@ def test_a_retired_topic_is_empty_before_its_lanes_are_made_anew(world: World) -
     world.time.advance(1)
     assert told == ["emptied"]
     assert world.pipeline.lane("plant", 0) is not world.lane
+
+
+# -- dead letters ------------------------------------------------------------------------------------------------------
+
+
+def dead_letter_world() -> World:
+    """What Kafka rejects goes to the topic `letters`; what is refused there is refused."""
+
+    def instead(template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
+        if template.refusal is not None:
+            return Refusal(template.refusal.reason, f"{template.refusal.text} and {refusal.text}")
+        letter = RecordTemplate("letters", b"device", (("why", refusal.text.encode()),), "test", refusal=refusal)
+        return Route(letter, world.pipeline.lane("letters", 0), ack_on_receipt=False)
+
+    world = World(instead=instead)
+    return world
+
+
+def test_the_culprit_of_a_batch_goes_on_as_a_dead_letter_and_waits_for_its_own_acknowledgement() -> None:
+    world = dead_letter_world()
+    owner = FakeOwner()
+    run = owner.publish(world.lane, b"1", b"bad", b"3")
+    world.time.turn()
+    while ("letters", 0) not in {(batch.topic, batch.partition) for batch, _ in world.kafka.waiting}:
+        payloads = [payload for run in world.kafka.waiting[0][0].runs for payload in run.payloads]
+        world.kafka.answer(RejectedError("no") if b"bad" in payloads else None)
+        world.time.turn()
+    letter = next(run for run in owner.runs if run.payloads == [b"bad"])
+    assert letter.outcome is None
+    assert world.ledger.pending[1] == sum(len(run.payloads) for run in owner.runs if run.outcome is None)
+    assert letter.size == 3 + letter.route.overhead
+    assert letter.route.template.headers == (("why", b"no"),)
+    assert (letter.arrived_ms, letter.packet_ids) == (run.arrived_ms, [b"\0\2"])
+    while world.kafka.waiting:
+        world.kafka.answer()
+    assert world.kafka.log == {("plant", 0): [b"1", b"3"], ("letters", 0): [b"bad"]}
+    assert world.ledger.acknowledged[1] == 3
+    assert owner.pending_bytes == 0
+    world.assert_nothing_left()
+
+
+def test_a_dead_letter_that_is_rejected_too_is_refused_once_and_for_its_first_reason() -> None:
+    world = dead_letter_world()
+    owner = FakeOwner(fails=False)
+    run = owner.publish(world.lane, b"bad")
+    world.time.turn()
+    world.kafka.answer(RejectedError("no"))
+    world.time.turn()
+    world.kafka.answer(RejectedError("never"))
+    world.time.turn()
+    assert run.outcome is not None
+    assert (run.outcome.fate, run.outcome.text) == (Fate.REFUSED, "no and never")
+    assert world.kafka.waiting == []
+    assert world.ledger.refused[1] == {Reason.REJECTED_BY_KAFKA: 1}
+    world.assert_nothing_left()
+
+
+def test_dead_letters_of_a_device_are_in_order() -> None:
+    world = dead_letter_world()
+    owner = FakeOwner()
+    for number in range(5):
+        owner.publish(world.lane, b"%d" % number, qos=number % 2)
+    world.time.turn()
+    for _ in range(100):
+        if not world.kafka.waiting:
+            break
+        at_letters = world.kafka.waiting[0][0].topic == "letters"
+        world.kafka.answer(None if at_letters else RejectedError("no"))
+        world.time.turn()
+    assert world.kafka.log == {("letters", 0): [b"0", b"1", b"2", b"3", b"4"]}
+    assert world.ledger.acknowledged == [3, 2, 0]
+    world.assert_nothing_left()
+
+
+def test_a_drain_waits_for_dead_letters() -> None:
+    world = dead_letter_world()
+    told: list[str] = []
+    FakeOwner().publish(world.lane, b"bad")
+    world.pipeline.when_idle(lambda: told.append("idle"))
+    world.time.turn()
+    world.kafka.answer(RejectedError("no"))
+    world.time.turn()
+    assert told == []
+    world.kafka.answer()
+    assert told == ["idle"]
+
+
+def test_a_dead_letter_has_a_delivery_timeout_of_its_own() -> None:
+    world = dead_letter_world()
+    run = FakeOwner().publish(world.lane, b"bad", arrived=world.time.now)
+    world.time.advance(50)
+    world.kafka.answer(RejectedError("no"))
+    world.time.advance(50)
+    assert run.outcome is None
+    world.time.advance(15)
+    assert run.outcome is not None
+    assert run.outcome.fate is Fate.UNKNOWN

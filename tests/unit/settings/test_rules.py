@@ -223,3 +223,20 @@ def test_what_is_allowed_but_must_not_be_overlooked_is_said() -> None:
         "ADAPTER_AUTH__PLUGINS",
         "ADAPTER_KAFKA__BOOTSTRAP_SERVERS",
     ]
+
+
+# -- the dead-letter topic ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["letters", "hono.letters", "hono.telemetry."])
+def test_the_dead_letter_topic_is_any_that_no_tenant_has(name: str) -> None:
+    assert load_settings({"ADAPTER_KAFKA__DEAD_LETTER_TOPIC": name}).kafka.dead_letter_topic == name
+
+
+def test_a_dead_letter_topic_that_a_tenant_would_write_to_is_refused() -> None:
+    assert problems({"ADAPTER_KAFKA__DEAD_LETTER_TOPIC": "hono.event.letters"}) == (
+        (
+            "ADAPTER_KAFKA__DEAD_LETTER_TOPIC: 'hono.event.letters' is the topic that "
+            "ADAPTER_KAFKA__EVENT_TOPIC=hono.event.{tenant} gives the tenant letters; choose another name"
+        ),
+    )

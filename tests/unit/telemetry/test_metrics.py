@@ -86,6 +86,7 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_connections_paused",
         "adapter_connections_waiting",
         "adapter_connects_refused_total",
+        "adapter_dead_letters_total",
         "adapter_event_loop_lag_seconds",
         "adapter_kafka_batch_bytes_total",
         "adapter_kafka_batch_records",

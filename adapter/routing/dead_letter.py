@@ -1,0 +1,52 @@
+"""The record of a message that was refused for good: what it would have been, and why it is not. Pure.
+
+Key and headers are those of the record that was refused, or as close to them as can be told of a publish that led to
+none; the reason is in further headers, whose names only the adapter writes (`record.RESERVED`).
+
+    dead-letter-reason      a word, as in the metrics
+    dead-letter-text        a sentence for people
+    dead-letter-topic       the Kafka topic that the record was meant for, when there was one
+    dead-letter-tenant      else, when the credentials of the connection name one
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from adapter.model import RecordTemplate
+from adapter.routing.record import Facts, build_headers
+
+if TYPE_CHECKING:
+    from adapter.model import Header, Identity, PublishHeader, Refusal
+
+
+def letter_of_record(topic: str, template: RecordTemplate, refusal: Refusal) -> RecordTemplate:
+    """Make the dead letter of a record that Kafka does not take, or that cannot be in its topic."""
+    return replace(
+        template,
+        topic=topic,
+        headers=(*template.headers, *_why(refusal), ("dead-letter-topic", template.topic.encode())),
+        empty_payload_allowed=True,
+        refusal=refusal,
+    )
+
+
+def letter_of_publish(
+    topic: str, orig_adapter: bytes, identity: Identity, header: PublishHeader, refusal: Refusal
+) -> RecordTemplate:
+    """Make the dead letter of a publish that routing refused: its key is the device, else the client identifier."""
+    headers = build_headers(orig_adapter, header, Facts(device_id=identity.device_id))
+    if identity.tenant is not None:
+        headers = (*headers, ("dead-letter-tenant", identity.tenant.encode()))
+    return RecordTemplate(
+        topic=topic,
+        key=(identity.device_id or identity.client_id).encode(),
+        headers=(*headers, *_why(refusal)),
+        route="dead letter",
+        refusal=refusal,
+    )
+
+
+def _why(refusal: Refusal) -> tuple[Header, ...]:
+    return (("dead-letter-reason", refusal.reason.value.encode()), ("dead-letter-text", refusal.text.encode()))

@@ -1,0 +1,158 @@
+"""Where refused publishes go when there is a dead-letter topic: identity, routing, topics and lanes together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from adapter.dead_letters import DeadLetters
+from adapter.errors import ConnectRefusedError, TransientKafkaError
+from adapter.ingress import Ingress
+from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route, Run
+from adapter.reasons import Reason, ReasonCode
+from tests.support.fakes import FakeLog
+
+WHO = Identity("c1", "d@t", "t", "d")
+
+
+class Lane:
+    """One partition."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self.place = (topic, partition)
+        self.retired = False
+        self.runs: list[Run] = []
+
+    def put(self, run: Run) -> None:
+        self.runs.append(run)
+
+
+class World:
+    """Routes `ok/…` to the topic `plant`, refuses `bad/…`, and is the gatekeeper, Kafka and the pipeline besides."""
+
+    def __init__(self, *topics: str, dead_letter_topic: str | None = "letters", checks_topics: bool = False) -> None:
+        self.topics = dict.fromkeys(topics, 2)
+        self.away = 0
+        self.checks_topics = checks_topics
+        self.allowed = True
+        self.asked: list[str] = []
+        self.log = FakeLog()
+        self.counts: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
+        letters = DeadLetters(dead_letter_topic, "mqtt", self.counts, self.log)
+        self.ingress = Ingress(
+            self, self, self, self, lambda _key, _count: 1, letters, self.log, puback_on_receipt=False
+        )
+
+    def route(self, _identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
+        if header.topic.startswith("bad/"):
+            return Refusal(Reason.BAD_TOPIC, "no route")
+        if header.topic.startswith("foreign/"):
+            return Refusal(Reason.NOT_AUTHORIZED, "not yours")
+        return RecordTemplate("letters" if header.topic == "ok/letters" else "plant", b"d", (), "test")
+
+    async def authenticate(self, _connect: Connect, _peer: str) -> Identity:
+        raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "not asked here")
+
+    async def may_publish(self, _identity: Identity, topic: str) -> bool:
+        self.asked.append(topic)
+        return self.allowed
+
+    def partition_count(self, topic: str) -> int | None:
+        return self.topics.get(topic)
+
+    async def find(self, topic: str) -> int | None:
+        if self.away:
+            self.away -= 1
+            raise TransientKafkaError("away")
+        return self.partition_count(topic)
+
+    def lane(self, topic: str, partition: int) -> Lane:
+        return Lane(topic, partition)
+
+    def retire(self, topic: str, callback: object) -> None:
+        raise NotImplementedError
+
+    async def resolve(self, topic: str) -> Route | Refusal:
+        later: asyncio.Future[Route | Refusal] = asyncio.get_running_loop().create_future()
+        now = self.ingress.resolve(WHO, PublishHeader(topic, 1), later.set_result)
+        return await later if now is None else now
+
+
+def is_letter(answer: Route | Refusal, reason: Reason) -> bool:
+    return isinstance(answer, Route) and answer.template.topic == "letters" and _reason(answer) is reason
+
+
+def _reason(route: Route) -> Reason | None:
+    return route.template.refusal.reason if route.template.refusal is not None else None
+
+
+@pytest.mark.parametrize("checks_topics", [False, True])
+async def test_a_publish_without_a_route_goes_to_the_dead_letters(checks_topics: bool) -> None:  # noqa: FBT001 - a case
+    world = World("plant", "letters", checks_topics=checks_topics)
+    assert is_letter(await world.resolve("bad/x"), Reason.BAD_TOPIC)
+
+
+async def test_a_plugin_that_forbids_the_topic_keeps_the_device_out_of_the_dead_letters() -> None:
+    world = World("plant", "letters", checks_topics=True)
+    world.allowed = False
+    answer = await world.resolve("bad/x")
+    assert world.asked == ["bad/x"]
+    assert isinstance(answer, Refusal)
+    assert answer.reason is Reason.NOT_AUTHORIZED
+
+
+async def test_what_a_device_is_not_authorised_for_stays_refused() -> None:
+    answer = await World("plant", "letters").resolve("foreign/x")
+    assert answer == Refusal(Reason.NOT_AUTHORIZED, "not yours")
+
+
+async def test_a_missing_topic_leads_to_the_dead_letters_until_it_is_made() -> None:
+    world = World("letters")
+    world.away = 1
+    answer = await world.resolve("ok/x")
+    assert is_letter(answer, Reason.KAFKA_TOPIC_MISSING)
+    assert isinstance(answer, Route)
+    assert not answer.lane.retired
+    world.topics["plant"] = 1
+    assert answer.lane.retired
+
+
+async def test_without_the_dead_letter_topic_the_refusal_tells_both_reasons() -> None:
+    assert await World("plant").resolve("bad/x") == Refusal(
+        Reason.BAD_TOPIC, "no route; refused as a dead letter too: the Kafka topic letters does not exist"
+    )
+
+
+async def test_nothing_is_routed_to_the_dead_letter_topic_as_if_it_were_another() -> None:
+    assert is_letter(await World("plant", "letters").resolve("ok/letters"), Reason.BAD_TOPIC)
+
+
+async def test_without_a_dead_letter_topic_refusals_stand() -> None:
+    world = World(dead_letter_topic=None)
+    assert await world.resolve("bad/x") == Refusal(Reason.BAD_TOPIC, "no route")
+    missing = await world.resolve("ok/x")
+    assert missing == Refusal(Reason.KAFKA_TOPIC_MISSING, "the Kafka topic plant does not exist")
+    refusal = Refusal(Reason.REJECTED_BY_KAFKA, "no")
+    assert world.ingress.instead(RecordTemplate("plant", b"d", (), "test"), refusal) is refusal
+
+
+async def test_a_record_that_was_accepted_and_refused_later_goes_to_the_dead_letters_at_once() -> None:
+    world = World("plant", "letters")
+    template = RecordTemplate("plant", b"d", (), "test")
+    refusal = Refusal(Reason.REJECTED_BY_KAFKA, "no")
+    assert is_letter(world.ingress.instead(template, refusal), Reason.REJECTED_BY_KAFKA)
+    del world.topics["letters"]
+    assert world.ingress.instead(template, refusal) == Refusal(
+        Reason.REJECTED_BY_KAFKA, "no; refused as a dead letter too: the Kafka topic letters does not exist"
+    )
+
+
+async def test_a_dead_letter_topic_that_is_missing_is_said_at_the_start() -> None:
+    world = World("plant")
+    await world.ingress.find_dead_letter_topic()
+    assert world.log.events == [("Kafka topic is missing; create it", {"kafka_topic": "letters"})]
+    world.away = 1
+    await world.ingress.find_dead_letter_topic()
+    assert len(world.log.events) == 1

@@ -1,0 +1,28 @@
+"""What settings and files must agree on is found when the parts are configured."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapter.errors import ConfigurationError
+from adapter.settings import load_settings
+from adapter.wiring import make_router
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_route_may_not_write_to_the_dead_letter_topic(tmp_path: Path) -> None:
+    routes = tmp_path / "routes.toml"
+    routes.write_text('[[route]]\nname = "all"\nmqtt = "#"\nkafka_topic = "letters"\nkey = "{client_id}"\n')
+    settings = load_settings({"ADAPTER_ROUTES_FILE": str(routes), "ADAPTER_KAFKA__DEAD_LETTER_TOPIC": "letters"})
+    with pytest.raises(ConfigurationError) as raised:
+        make_router(settings)
+    assert raised.value.problems == (
+        (
+            "ADAPTER_ROUTES_FILE: route all writes to letters, which ADAPTER_KAFKA__DEAD_LETTER_TOPIC keeps for dead "
+            "letters; choose another topic"
+        ),
+    )
