@@ -41,6 +41,7 @@ class FrontEndCounters:
         "connections",
         "connections_accepted",
         "connects_refused",
+        "joined",
         "packets_received",
         "packets_sent",
         "paused",
@@ -52,6 +53,7 @@ class FrontEndCounters:
         self.connections_accepted = 0
         self.connects_refused: Counter[ReasonCode] = Counter()
         self.closed: Counter[str] = Counter()  # by cause: a few fixed words, see mqtt/session.py
+        self.joined = 0  # publishes that repeated a pending one: one record for both
         self.paused = 0  # connections that we do not read now
         self.packets_received = [0] * 16
         self.packets_sent = [0] * 16

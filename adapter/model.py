@@ -18,6 +18,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from adapter.reasons import Reason
 
 Header = tuple[str, bytes]
@@ -155,6 +157,10 @@ class Owner(Protocol):
     """The connection whose publishes a run holds, as delivery sees it."""
 
     pending_bytes: int
+
+    @property
+    def heirs(self) -> Iterable[Owner]:
+        """Later connections of its device that wait for the outcome of its messages: what ends it ends them."""
 
     def settled(self) -> None:
         """Some of its runs have an outcome: called once for each connection that a batch touches."""

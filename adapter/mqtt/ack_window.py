@@ -1,12 +1,20 @@
 """The publishes of one connection that wait for their acknowledgement, in the order in which they arrived.
 
-An entry is a `Run` that is in a lane, or an `Answer` that was known at once (a refusal; an acknowledgement that waits
-for nothing). Entries get their outcomes in any order; they leave from the front only, so PUBACKs leave in the order of
-the PUBLISH packets [MQTT-4.6.0-2], also when the records went to different partitions. The number of messages in it
-is what Receive Maximum limits.
+An entry is a `Run` that is in a lane, an `Answer` that was known at once (a refusal; an acknowledgement that waits for
+nothing), or `Joined` (see `returning.py`). Entries get their outcomes in any order; they leave from the front only, so
+PUBACKs leave in the order of the PUBLISH packets [MQTT-4.6.0-2], also when the records went to different partitions.
+The number of messages in it is what Receive Maximum limits.
 """
 
-from adapter.model import Outcome, Run
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapter.model import Outcome, Run
+    from adapter.mqtt.returning import Joined
 
 
 class Answer:
@@ -20,7 +28,7 @@ class Answer:
         self.arrived = arrived
 
 
-Entry = Run | Answer
+Entry: TypeAlias = "Run | Answer | Joined"
 
 
 class AckWindow:
@@ -56,6 +64,10 @@ class AckWindow:
         settled = entries[:count]
         del entries[:count]
         return settled
+
+    def __iter__(self) -> Iterator[Entry]:
+        """The entries, the oldest first."""
+        return iter(self._entries)
 
     def replace(self, run: Run, parts: list[Run]) -> None:
         """Put the parts of a run in its place."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
 from adapter.model import Instead, no_dead_letters
+from adapter.mqtt.returning import Earlier
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from adapter.model import Identity
     from adapter.mqtt.ports import Gate
     from adapter.mqtt.publish_flow import PublishFlow
     from adapter.mqtt.session import Session
@@ -103,6 +106,9 @@ class Frontend:
         self.draining = False
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
+        self._pending: dict[Identity, PublishFlow] = {}  # of devices that are not connected, or not yet again
+        self._to_tell: deque[PublishFlow] = deque()
+        self._telling = False
         self._next_closing = 0.0
 
     def stamp(self, now: float) -> None:
@@ -124,6 +130,34 @@ class Frontend:
         """The connection has ended."""
         if self._registry.get((tenant, client_id)) is session:
             del self._registry[tenant, client_id]
+
+    def remember_pending(self, flow: PublishFlow) -> None:
+        """The connection has ended: its device may come back for what it has pending."""
+        if flow.unanswered:
+            self._pending[flow.identity] = flow
+
+    def recall_pending(self, identity: Identity) -> Earlier | None:
+        """The device has come, the very same one: what its earlier connections have pending."""
+        flow = self._pending.pop(identity, None)
+        return Earlier(flow.unanswered) if flow is not None else None
+
+    def forget_pending(self, identity: Identity) -> None:
+        """A connection of that device has nothing pending any more."""
+        flow = self._pending.get(identity)
+        if flow is not None and not flow.unanswered:
+            del self._pending[identity]
+
+    def tell(self, flows: Iterable[PublishFlow]) -> None:
+        """Some of their entries have an outcome. One after the other: each may name others, in a long chain."""
+        self._to_tell.extend(flows)
+        if self._telling:
+            return
+        self._telling = True
+        try:
+            while self._to_tell:
+                self._to_tell.popleft().settled()
+        finally:
+            self._telling = False
 
     @property
     def connected(self) -> int:

@@ -21,12 +21,17 @@ from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.replies import encode_puback
+from adapter.mqtt.returning import HANDED_OVER, Joined, is_pending
 from adapter.mqtt.topic_alias import PublishPrefixes
 from adapter.mqtt.topic_names import decode_topic_name
 from adapter.reasons import PUBACK_CODE, Reason, ReasonCode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from adapter.model import Identity
+    from adapter.mqtt.ack_window import Entry
+    from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
 
 PUBLISH = 0x30
@@ -60,21 +65,27 @@ class PublishFlow:
     __slots__ = (
         "_alike",
         "_cache",
+        "_earlier",
         "_frontend",
-        "_identity",
         "_prefixes",
         "_releases_seen",
         "_resolved",
         "_session",
         "answers_ready",
+        "identity",
+        "joined",
+        "listed_in",
         "pending_bytes",
         "window",
     )
 
-    def __init__(self, session: Session, identity: Identity) -> None:
+    def __init__(self, session: Session, identity: Identity, earlier: Earlier | None = None) -> None:
         self._session = session
+        self._earlier = earlier
+        self.listed_in: Earlier | None = None
+        self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
         self._frontend = session.frontend
-        self._identity = identity
+        self.identity = identity
         self._cache: dict[_Key, Route] = {}
         self._prefixes: PublishPrefixes | None = None
         # Of the last read, if it was one QoS 1 publish without properties: its bytes up to the packet identifier, its
@@ -103,7 +114,7 @@ class PublishFlow:
         v5 = self._session.level == MQTT_5
         room = config.receive_maximum - self.window.unacknowledged
         run: Run | None = None
-        kind = last_kind = size = taken = overhead = 0
+        first = kind = last_first = size = taken = overhead = 0
         topic = last_topic = properties = last_properties = packet_id = b""
         try:
             while end - pos >= SHORTEST:
@@ -129,7 +140,6 @@ class PublishFlow:
                 if length < SHORTEST:
                     raise MalformedPacketError("a PUBLISH without a topic")
                 body = topic_end = start + 2 + (data[start] << 8) + data[start + 1]
-                kind = first & ~DUP
                 if first & QOS_BITS:
                     body += 2
                     packet_id = data[topic_end:body]
@@ -158,18 +168,26 @@ class PublishFlow:
                 if (
                     run is None
                     or topic != last_topic
-                    or kind != last_kind
+                    or first != last_first
                     or properties != last_properties
                     or size > max_run_size
                 ):
                     if run is not None:
                         self._put(run, size)
                         run = None
-                    last_kind, last_topic, last_properties = kind, topic, properties
+                    last_first, last_topic, last_properties = first, topic, properties
+                    kind = first & ~DUP
                     began = self._begin((kind, topic, properties))
                     if began is None:
                         break
                     if isinstance(began, Run):
+                        if first & DUP:
+                            last_first = 0  # each is looked at by itself
+                            if self._join(packet_id, data[body:stop], began):
+                                pos = stop
+                                taken += 1
+                                room = config.receive_maximum - self.window.unacknowledged
+                                continue
                         run = began
                         overhead = run.route.overhead
                         size = 0
@@ -200,7 +218,7 @@ class PublishFlow:
         finally:
             if run is not None:
                 self._put(run, size)
-                if first_in_read and pos == end and taken == 1 and run.qos and not properties:
+                if first_in_read and pos == end and taken == 1 and run.qos and not first & DUP and not properties:
                     self._alike = None if run.route.ack_on_receipt else (data[:topic_end], end, body, run.route, size)
             self._frontend.counters.packets_received[PUBLISH_TYPE] += taken
         return pos
@@ -235,6 +253,29 @@ class PublishFlow:
         frontend.counters.packets_received[PUBLISH_TYPE] += 1
         window.add(run)
         route.lane.put(run)
+        return True
+
+    def _join(self, packet_id: bytes, payload: bytes, run: Run) -> bool:
+        """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
+        template = run.route.template
+        found = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
+        if found is not None:
+            origin, entry = found
+            if isinstance(entry, Joined):  # by a connection that has gone: this one joins in its place
+                entry.outcome = HANDED_OVER
+                origin.settled()
+                origin = entry.origin
+            if origin.joined is None:
+                origin.joined = {}
+            joined = origin.joined.get(packet_id)
+            if joined is None or joined.heir is not self:
+                joined = origin.joined[packet_id] = Joined(origin, self, packet_id, payload, template, run.arrived)
+                self.window.add(joined)
+        elif not any(
+            packet_id in entry.packet_ids and is_pending(entry, packet_id, payload, template) for entry in self.window
+        ):
+            return False
+        self._frontend.counters.joined += 1
         return True
 
     def _prefix(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int]:
@@ -281,7 +322,7 @@ class PublishFlow:
             header = PublishHeader(name, qos, bool(kind & RETAIN))
             if self._prefixes is not None:
                 header = PublishHeader(name, qos, bool(kind & RETAIN), self._prefixes.parsed(properties))
-            result = self._frontend.gate.resolve(self._identity, header, partial(self._on_resolved, key))
+            result = self._frontend.gate.resolve(self.identity, header, partial(self._on_resolved, key))
             if result is None:
                 self._session.pause(Pause.LOOKUP)
         if isinstance(result, Route):
@@ -372,7 +413,10 @@ class PublishFlow:
         """Write the PUBACKs of all that is settled at the front of the window, in one piece."""
         entries = self.window.take_settled()
         session = self._session
-        if not entries or not session.is_open:
+        if not entries:
+            return
+        if not session.is_open:
+            self._pass_on(entries)
             return
         counters = self._frontend.counters
         now = self._frontend.time()
@@ -397,10 +441,45 @@ class PublishFlow:
         elif session.pauses & Pause.WINDOW:
             session.resume(Pause.WINDOW)
 
+    def _pass_on(self, entries: list[Entry]) -> None:
+        """The connection is closed: who waits for these outcomes is a later one that joined."""
+        heirs: dict[PublishFlow, None] = {}
+        for entry in entries:
+            for packet_id in entry.packet_ids:
+                joined = self.joined.pop(packet_id, None) if self.joined else None
+                if joined is not None:
+                    joined.outcome = entry.outcome
+                    heirs[joined.heir] = None
+        if not self.window.unacknowledged:
+            if self.listed_in is not None:
+                self.listed_in.remove(self)
+                self.listed_in = None
+            self._frontend.forget_pending(self.identity)
+        self._frontend.tell(heirs)
+
+    @property
+    def heirs(self) -> Iterable[PublishFlow]:
+        """The later connections that joined messages of this one, those that joined theirs, and so on."""
+        found: dict[PublishFlow, None] = {self: None}
+        waiting = [self]
+        while waiting:
+            for joined in (waiting.pop().joined or {}).values():
+                if joined.heir not in found:
+                    found[joined.heir] = None
+                    waiting.append(joined.heir)
+        del found[self]
+        return found
+
+    @property
+    def unanswered(self) -> list[PublishFlow]:
+        """What a connection to come may join: this one and those before it, as far as they have something pending."""
+        before = self._earlier.flows if self._earlier is not None else []
+        return [flow for flow in (*before, self) if flow.window.unacknowledged]
+
     def _negative(self, packet_ids: list[bytes], outcome: Outcome) -> list[bytes]:
         assert outcome.reason is not None
         self._frontend.log.warning(
-            "message refused", client_id=self._identity.client_id, reason=outcome.reason.value, text=outcome.text
+            "message refused", client_id=self.identity.client_id, reason=outcome.reason.value, text=outcome.text
         )
         code = PUBACK_CODE.get(outcome.reason, ReasonCode.UNSPECIFIED_ERROR)
         session = self._session
@@ -414,4 +493,5 @@ class PublishFlow:
         parts = run.halves()
         if run.packet_ids:
             self.window.replace(run, parts)
+            run.packet_ids = []  # whoever has this run by a packet identifier looks again
         return parts

@@ -265,7 +265,7 @@ class Session:
         frontend.register(self, result.tenant, self._client_id)
         self._state = State.OPEN
         self.is_open = True
-        self._flow = PublishFlow(self, result)
+        self._flow = PublishFlow(self, result, frontend.recall_pending(result))
         self._reply(connack)
         frontend.deadlines.forget(self)
         if self._keep_alive:
@@ -395,4 +395,5 @@ class Session:
         frontend.sessions.pop(self, None)
         if self._flow is not None:
             frontend.budget.forget(self._flow)
+            frontend.remember_pending(self._flow)
         self._wire.close()

@@ -144,6 +144,12 @@ class AdapterCollector(Collector):
             closed[cause if cause in closed else OTHER] += count
         rows = [([cause], count) for cause, count in closed.items()]
         yield _counter("adapter_connections_closed", "Connections that ended.", ["cause"], rows)
+        yield _counter(
+            "adapter_messages_joined",
+            "Publishes with DUP that repeated a pending one; not counted as received again.",
+            [],
+            [([], front_end.joined)],
+        )
         for direction, counts in (("received", front_end.packets_received), ("sent", front_end.packets_sent)):
             rows = [([name], count) for name, count in zip(PACKET_TYPES, counts, strict=True)]
             yield _counter(f"adapter_mqtt_packets_{direction}", f"MQTT packets {direction}.", ["type"], rows)

@@ -78,6 +78,7 @@ class FakeOwner:
         self.pending_bytes = 0
         self.settled_calls = 0
         self.fails = fails
+        self.heirs: list[FakeOwner] = []
         self.runs: list[Run] = []
 
     def settled(self) -> None:

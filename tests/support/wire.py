@@ -50,6 +50,10 @@ class Wire:
             data += more
         return data
 
+    def close(self) -> None:
+        """Close the connection; again does no harm."""
+        self._socket.close()
+
     def __enter__(self) -> Self:
         return self
 

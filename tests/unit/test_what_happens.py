@@ -71,6 +71,11 @@ ROWS = {
         f"{GUARANTEES}::test_the_new_connection_of_a_client_identifier_takes_over",
         f"{SESSION}::test_the_new_connection_takes_over_only_after_it_is_authenticated",
     ),
+    "a device comes back while its messages are pending": (
+        "tests/e2e/test_return.py::test_what_is_sent_again_while_kafka_is_frozen_makes_one_record_and_gets_one_puback",
+        "tests/unit/mqtt/test_returning.py::test_however_often_it_comes_back_every_message_is_there_once_and_in_order",
+        f"{SESSION}::test_disconnect_closes_and_what_is_pending_stays_in_order",
+    ),
     "a packet is malformed": (f"{GUARANTEES}::test_a_malformed_packet_ends_its_own_connection_only",),
 }
 

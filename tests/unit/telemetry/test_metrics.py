@@ -103,6 +103,7 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_ledger_difference",
         "adapter_messages_acknowledged_total",
         "adapter_messages_dropped_total",
+        "adapter_messages_joined_total",
         "adapter_messages_pending",
         "adapter_messages_received_total",
         "adapter_messages_refused_total",

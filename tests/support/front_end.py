@@ -1,0 +1,134 @@
+"""A front end on virtual time, with a Kafka that answers when the test says: for tests of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from adapter.counters import Ledger
+from adapter.delivery.budget import Budget
+from adapter.delivery.pipeline import Pipeline, PipelineConfig
+from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.mqtt.frontend import Frontend, MqttConfig
+from adapter.mqtt.session import Session
+from adapter.reasons import Reason
+from tests.support.fakes import FakeKafka, FakeLog, FakeWire, VirtualTime
+from tests.support.packets import connect
+
+if TYPE_CHECKING:
+    from adapter.errors import ConnectRefusedError, KafkaError
+
+Done = Callable[[Route | Refusal], None]
+
+
+class Gate:
+    """Lets everyone in as tenant `demo`; a topic's first level says what becomes of it.
+
+    `later/…` is answered when the test says, `no/…` is refused, `early/…` is acknowledged on receipt, `p1/…` goes to
+    partition 1.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.waiting: list[tuple[PublishHeader, Done]] = []
+        self.resolved: list[PublishHeader] = []
+        self.connects: list[tuple[Connect, Callable[[Identity | ConnectRefusedError], None]]] = []
+        self.hold_connects = False
+        self.refuse: ConnectRefusedError | None = None
+
+    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
+        assert peer == "peer"
+        self.connects.append((connect, done))
+        if not self.hold_connects:
+            self.let_in()
+
+    def let_in(self, tenant: str = "demo") -> None:
+        connect, done = self.connects.pop(0)
+        done(self.refuse or Identity(connect.client_id, tenant=tenant))
+
+    def resolve(self, identity: Identity, header: PublishHeader, done: Done) -> Route | Refusal | None:
+        assert identity.tenant is not None
+        self.resolved.append(header)
+        if header.topic.startswith("later/"):
+            self.waiting.append((header, done))
+            return None
+        if header.topic.startswith("no/"):
+            return Refusal(Reason.NOT_AUTHORIZED, "not yours")
+        return self.route(header)
+
+    def route(self, header: PublishHeader) -> Route:
+        template = RecordTemplate(
+            "plant",
+            b"device",
+            (("qos", b"%d" % header.qos), ("retain", b"%d" % header.retain)),
+            "test",
+            empty_payload_allowed=not header.topic.startswith("full/"),
+            delivery=Delivery.AT_MOST_ONCE if header.topic.startswith("early/") else None,
+        )
+        lane = self.pipeline.lane("plant", 1 if header.topic.startswith("p1/") else 0)
+        return Route(template, lane, ack_on_receipt=template.delivery is Delivery.AT_MOST_ONCE)
+
+    def answer(self) -> None:
+        header, done = self.waiting.pop(0)
+        done(self.route(header))
+
+
+class World:
+    """A front end and everything around it."""
+
+    def __init__(self, budget: int = 10_000_000, **config: float) -> None:
+        self.time = VirtualTime()
+        self.kafka = FakeKafka()
+        self.ledger = Ledger()
+        self.budget = Budget(budget)
+        self.pipeline = Pipeline(
+            PipelineConfig(max_batch_size=1_000_000, delivery_timeout=60.0),
+            self.kafka,
+            self.time,
+            self.budget,
+            self.ledger,
+        )
+        self.gate = Gate(self.pipeline)
+        self.log = FakeLog()
+        self.frontend = Frontend(
+            MqttConfig(**config),  # type: ignore[arg-type]
+            self.gate,
+            self.budget,
+            self.ledger,
+            self.time,
+            self.time.wall_ms,
+            self.log,
+        )
+
+    def accept(self) -> Device:
+        return Device(self)
+
+    def device(self, client_id: str = "c1", *, level: int = 4, **fields: object) -> Device:
+        """A device that is connected."""
+        device = self.accept()
+        device.send(connect(client_id, level=level, **fields))  # type: ignore[arg-type]
+        answer = device.wire.take()
+        assert answer[0] == 0x20
+        assert answer[3] == 0
+        return device
+
+    def answer_all(self, error: KafkaError | None = None) -> None:
+        for _ in range(1000):
+            self.time.turn()
+            if not self.kafka.waiting:
+                return
+            self.kafka.answer(error)
+
+    def balanced(self) -> bool:
+        return [self.ledger.difference(qos) for qos in range(3)] == [0, 0, 0]
+
+
+class Device:
+    """One socket."""
+
+    def __init__(self, world: World) -> None:
+        self.wire = FakeWire()
+        self.session = Session(world.frontend, self.wire, "peer")
+
+    def send(self, *packets: bytes) -> None:
+        self.session.receive(b"".join(packets))

@@ -1,0 +1,221 @@
+"""A device that comes back while its messages are pending: one record, one PUBACK, in order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from adapter.errors import RejectedError
+from adapter.reasons import Reason
+from tests.support.front_end import Device, World
+from tests.support.packets import DISCONNECT, puback, publish
+
+BOTH = pytest.mark.parametrize("level", [4, 5])
+
+
+def send(device: Device, *numbers: int, level: int = 4, dup: bool = False, topic: str = "t") -> None:
+    device.send(*(publish(topic, b"%d" % n, packet_id=n, level=level, dup=dup) for n in numbers))
+
+
+def log(world: World, partition: int = 0) -> list[int]:
+    return [int(value) for value in world.kafka.log.get(("plant", partition), [])]
+
+
+@BOTH
+@pytest.mark.parametrize("end", ["gone", "disconnect", "takeover"])
+def test_what_is_sent_again_while_it_is_pending_makes_one_record_and_gets_one_puback(level: int, end: str) -> None:
+    world = World()
+    first = world.device(level=level)
+    send(first, 1, 2, 3, level=level)
+    if end == "gone":
+        first.session.gone()
+    elif end == "disconnect":
+        first.send(DISCONNECT)
+    second = world.device(level=level)
+    send(second, 1, 2, 3, level=level, dup=True)
+    send(second, 4, level=level)
+    first.wire.take()
+    world.answer_all()
+    assert log(world) == [1, 2, 3, 4]
+    assert second.wire.take() == b"".join(map(puback, (1, 2, 3, 4)))
+    assert first.wire.take() == b""
+    assert (world.ledger.received[1], world.ledger.acknowledged[1]) == (4, 4)
+    assert world.frontend.counters.joined == 3
+    assert world.balanced()
+
+
+@given(data=st.data())
+def test_however_often_it_comes_back_every_message_is_there_once_and_in_order(data: st.DataObject) -> None:
+    world = World(receive_maximum=50)
+    numbers = iter(range(1, 60))
+    unanswered: list[int] = []
+    topics: dict[int, str] = {}
+    for _ in range(data.draw(st.integers(1, 5), label="connections")):
+        device = world.device()
+        again = unanswered[: data.draw(st.integers(0, len(unanswered)), label="sent again before the connection ends")]
+        whole = len(again) == len(unanswered)
+        fresh = [next(numbers) for _ in range(data.draw(st.integers(0, 5), label="new"))] if whole else []
+        topics |= {n: data.draw(st.sampled_from(["t", "p1/t"]), label="topic") for n in fresh}
+        device.send(*(publish(topics[n], b"%d" % n, packet_id=n, dup=True) for n in again))
+        device.send(*(publish(topics[n], b"%d" % n, packet_id=n) for n in fresh))
+        for _ in range(data.draw(st.integers(0, 2), label="batches answered")):
+            world.time.turn()
+            if world.kafka.waiting:
+                world.kafka.answer()
+        unanswered += fresh
+        for n in pubacks(device.wire.take()):
+            assert n == unanswered.pop(0), "in the order of the PUBLISHes"
+        device.session.gone()
+    last = world.device()
+    last.send(*(publish(topics[n], b"%d" % n, packet_id=n, dup=True) for n in unanswered))
+    world.answer_all()
+    assert pubacks(last.wire.take()) == unanswered
+    for partition in (0, 1):
+        first_seen = list(dict.fromkeys(log(world, partition)))
+        assert first_seen == sorted(first_seen)
+    assert world.balanced()
+    assert sum(world.ledger.pending) == 0
+    assert world.frontend._pending == {}
+
+
+def pubacks(data: bytes) -> list[int]:
+    """The packet identifiers in a row of PUBACKs."""
+    assert all(data[at : at + 2] == b"\x40\x02" for at in range(0, len(data), 4))
+    return [int.from_bytes(data[at + 2 : at + 4], "big") for at in range(0, len(data), 4)]
+
+
+def test_another_message_with_the_same_identifier_is_a_message_of_its_own() -> None:
+    world = World()
+    first = world.device()
+    send(first, 1)
+    first.session.gone()
+    second = world.device()
+    second.send(publish("t", b"7", packet_id=1, dup=True), publish("t", b"1", packet_id=1, dup=True, retain=True))
+    world.answer_all()
+    assert log(world) == [1, 7, 1]
+    assert second.wire.take() == puback(1) * 2
+
+
+def test_nobody_joins_the_message_of_another_device() -> None:
+    world = World()
+    send(world.device("one"), 1)
+    other = world.device("other")
+    send(other, 1, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 1]
+    assert world.frontend.counters.joined == 0
+
+
+def test_a_message_that_is_repeated_on_its_own_connection_has_one_puback() -> None:
+    world = World()
+    device = world.device()
+    send(device, 1, 2)
+    send(device, 1, 2, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 2]
+    assert device.wire.take() == puback(1) + puback(2)
+
+
+def test_what_was_acknowledged_while_the_device_was_away_is_written_again() -> None:
+    world = World()
+    first = world.device()
+    send(first, 1)
+    first.session.gone()
+    world.answer_all()
+    second = world.device()
+    send(second, 1, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 1]
+    assert second.wire.take() == puback(1)
+
+
+def test_what_is_rejected_is_told_to_the_connection_that_joined() -> None:
+    world = World()
+    first = world.device(level=5)
+    send(first, 1, 2, level=5)
+    first.session.gone()
+    second = world.device(level=5)
+    send(second, 1, 2, level=5, dup=True)
+    world.answer_all(RejectedError("no"))
+    answers = second.wire.take()
+    assert answers.count(b"\x40") == 2
+    assert answers[4] >= 0x80
+    assert world.ledger.refused[1] == {Reason.REJECTED_BY_KAFKA: 2}
+    assert not second.wire.closed
+
+
+def test_when_kafka_never_answers_the_connection_that_joined_is_closed_and_nothing_of_it_lands_first() -> None:
+    world = World()
+    first = world.device()
+    send(first, 1)
+    world.time.turn()
+    first.session.gone()
+    second = world.device()
+    send(second, 1, dup=True)
+    send(second, 2)
+    world.time.advance(61)
+    world.time.advance(61)
+    assert second.wire.closed
+    assert second.wire.take() == b""
+    third = world.device()
+    send(third, 1, 2, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 1, 2]
+    assert third.wire.take() == puback(1) + puback(2)
+    assert world.balanced()
+    assert world.frontend._pending == {}
+
+
+def test_nothing_is_remembered_of_a_device_that_has_nothing_pending() -> None:
+    world = World()
+    device = world.device()
+    send(device, 1)
+    device.session.gone()
+    assert len(world.frontend._pending) == 1
+    world.answer_all()
+    assert world.frontend._pending == {}
+
+
+def test_a_message_that_is_repeated_twice_has_one_puback() -> None:
+    world = World()
+    send(world.device(), 1, 2)
+    second = world.device()
+    send(second, 1, 2, dup=True)
+    send(second, 1, 2, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 2]
+    assert second.wire.take() == puback(1) + puback(2)
+
+
+def test_a_message_is_joined_also_after_its_run_was_cut() -> None:
+    world = World()
+    send(world.device(), 1, 2, 3, 4)
+    second = world.device()
+    send(second, 1, dup=True)
+    world.time.turn()
+    world.kafka.answer(RejectedError("one of them"))
+    send(second, 2, 3, 4, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 2, 3, 4]
+    assert second.wire.take() == b"".join(map(puback, (1, 2, 3, 4)))
+
+
+def test_a_chain_of_returns_fails_and_is_withdrawn_as_one() -> None:
+    """Each connection joins only what the one before it sent, a thousand times over."""
+    world = World()
+    send(world.device(), 1)
+    world.time.turn()
+    for number in range(2, 2000):
+        device = world.device()
+        send(device, number - 1, dup=True)
+        send(device, number)
+    world.time.advance(61)
+    world.time.advance(61)
+    assert device.wire.closed
+    last = world.device()
+    send(last, 1998, 1999, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 1998, 1999]
+    assert world.balanced()
+    assert world.frontend._pending == {}
