@@ -18,6 +18,7 @@ FAULTS = "tests/faults/test_broker_faults.py"
 DRAIN = "tests/e2e/test_drain.py"
 SEMANTICS = "tests/e2e/test_delivery_semantics.py"
 PRODUCER = "tests/e2e/test_kafka_producer.py"
+SECURITY = "tests/e2e/test_kafka_security.py"
 DEAD_LETTER = "tests/e2e/test_dead_letter.py"
 
 ROWS = {
@@ -66,6 +67,8 @@ ROWS = {
     "the producer becomes useless (fenced, out of sequence, rights taken away, a dead task)": (
         f"{PRODUCER}::test_an_out_of_order_sequence_is_answered_as_unknown_and_the_batch_lands_when_sent_again",
         f"{PRODUCER}::test_lanes_survive_rejections_freezes_and_restarts_in_order",
+        f"{SECURITY}::test_a_topic_that_may_not_be_written_to_waits_for_the_right_and_the_others_go_on",
+        f"{SECURITY}::test_sessions_that_end_lose_and_reorder_nothing_and_a_changed_password_is_said",
     ),
     "a client identifier connects twice": (
         f"{GUARANTEES}::test_the_new_connection_of_a_client_identifier_takes_over",
