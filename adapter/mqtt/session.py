@@ -21,8 +21,9 @@ from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolEr
 from adapter.model import Fate, Identity, Outcome
 from adapter.mqtt.connect import MQTT_5, decode_connect
 from adapter.mqtt.disconnect import decode_disconnect
-from adapter.mqtt.framing import packet_size, remaining_length
+from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
+from adapter.mqtt.held import Held
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, PublishFlow
@@ -36,10 +37,6 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 ASSIGNED_ID_BYTES = 12
-# Bytes held while publishes wait for Kafka, beyond which nothing more is read: the packets of a device that has a
-# handful of messages in flight, and its PINGREQ.
-READ_AHEAD = 4096
-PINGREQ = b"\xc0\x00"
 
 
 class State(Enum):
@@ -58,7 +55,6 @@ class Session:
     """`level` is 0 before the CONNECT, then 4 (3.1.1) or 5. `watched_second` belongs to `Deadlines`."""
 
     __slots__ = (
-        "_ahead",
         "_at_eof",
         "_client_id",
         "_connect_by",
@@ -66,7 +62,6 @@ class Session:
         "_held",
         "_keep_alive",
         "_last_received",
-        "_need",
         "_peer",
         "_session_expiry",
         "_state",
@@ -94,9 +89,7 @@ class Session:
         self._flow: PublishFlow | None = None
         self._client_id = ""
         self._tenant: str | None = None
-        self._held: bytearray | None = None
-        self._need = 0
-        self._ahead = 0
+        self._held: Held | None = None
         self._at_eof = False
         self.pauses = 0
         self._keep_alive = 0.0
@@ -118,13 +111,14 @@ class Session:
             if flow is not None and self.is_open and not self.pauses and flow.take_alike(data, now):
                 return
         else:
-            self._held += data
+            held = self._held
+            held.add(data)
             if self.pauses:
-                self._look_ahead()
+                self._answer_pings(held)
                 return
-            if len(self._held) < self._need:
+            if not held.complete:
                 return
-            data = bytes(self._held)
+            data = held.bytes
             self._held = None
         self._process(data)
 
@@ -143,38 +137,20 @@ class Session:
         except ProtocolError as error:
             self._end_for(error)
         if pos < end and self._state is not CLOSED:
-            self._held = bytearray(data[pos:])
-            # A pause can end with any number of complete packets here; without one, the first is incomplete.
-            self._need = packet_size(self._held) if end - pos >= SHORTEST else SHORTEST
+            self._held = Held(data[pos:])
             if self.pauses:
-                self._ahead = 0
-                self._look_ahead()
+                self._answer_pings(self._held)
         if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
 
-    def _look_ahead(self) -> None:
-        """Answer the PINGREQs among what is held: they need not wait for the publishes in front of them.
-
-        `_ahead` is where the first packet begins that has not been looked at; maybe behind what is held.
-        """
-        held = self._held
-        if held is None or self.pauses & ~Pause.WAITS_FOR_KAFKA:
+    def _answer_pings(self, held: Held) -> None:
+        """Answer what need not wait while publishes wait for Kafka, and read on for it, a little."""
+        if self.pauses & ~Pause.WAITS_FOR_KAFKA:
             return
-        try:
-            while len(held) - self._ahead >= SHORTEST:
-                if held[self._ahead : self._ahead + SHORTEST] == PINGREQ:
-                    del held[self._ahead : self._ahead + SHORTEST]
-                    self.frontend.counters.packets_received[PacketType.PINGREQ] += 1
-                    self._reply(PINGRESP)
-                    continue
-                header = remaining_length(held, self._ahead + 1)
-                if header is None:
-                    break
-                length, start = header
-                self._ahead = start + length
-        except MalformedPacketError:  # its turn comes
-            self._ahead = len(held) + READ_AHEAD
-        if len(held) >= READ_AHEAD:
+        for _ in range(held.take_pings()):
+            self.frontend.counters.packets_received[PacketType.PINGREQ] += 1
+            self._reply(PINGRESP)
+        if held.enough:
             self._wire.pause_reading()
 
     def _take_packet(self, data: bytes, pos: int, end: int) -> int:
@@ -303,7 +279,7 @@ class Session:
         self._last_received = self.frontend.time()  # our pause is not the device's silence
         self._wire.resume_reading()
         if self._held is not None:
-            held, self._held = bytes(self._held), None
+            held, self._held = self._held.bytes, None
             self._process(held)
         if self._at_eof and not self.pauses:
             self._close("connection_lost")

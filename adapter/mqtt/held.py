@@ -1,0 +1,62 @@
+"""Bytes of one connection that cannot be taken yet: a packet's first half, or whatever waits with a publish."""
+
+from __future__ import annotations
+
+from adapter.errors import MalformedPacketError
+from adapter.mqtt.framing import packet_size, remaining_length
+
+FIXED_HEADER = 2  # bytes, at least
+PINGREQ = b"\xc0\x00"
+# While publishes wait for Kafka so many bytes are held before the socket is read no further: the packets of a device
+# with a handful of messages in flight, and its PINGREQ.
+READ_AHEAD = 4096
+
+
+class Held:
+    """Begins with the first byte of a packet."""
+
+    __slots__ = ("_data", "_need", "_seen")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = bytearray(data)
+        self._need = packet_size(self._data) if len(data) >= FIXED_HEADER else FIXED_HEADER
+        self._seen = 0  # where the first packet begins that was not looked at for pings; maybe behind the data
+
+    def add(self, data: bytes) -> None:
+        """Hold more."""
+        self._data += data
+
+    @property
+    def bytes(self) -> bytes:
+        """All of it."""
+        return bytes(self._data)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the first packet may be whole now."""
+        return len(self._data) >= self._need
+
+    @property
+    def enough(self) -> bool:
+        """Whether to read no further."""
+        return len(self._data) >= READ_AHEAD
+
+    def take_pings(self) -> int:
+        """Cut out the PINGREQ packets, which need not wait for the publishes in front of them; returns how many."""
+        data = self._data
+        pings = 0
+        while len(data) - self._seen >= FIXED_HEADER:
+            if data[self._seen : self._seen + len(PINGREQ)] == PINGREQ:
+                del data[self._seen : self._seen + len(PINGREQ)]
+                pings += 1
+                continue
+            try:
+                header = remaining_length(data, self._seen + 1)
+            except MalformedPacketError:  # its turn comes
+                self._seen = len(data) + READ_AHEAD
+                break
+            if header is None:
+                break
+            length, start = header
+            self._seen = start + length
+        return pings
