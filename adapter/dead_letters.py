@@ -4,7 +4,7 @@ It becomes a record of that topic, a dead letter, and goes the way of all record
 connection's window. So its PUBACK says success when Kafka has the dead letter, not before and not out of turn. A dead
 letter that is refused in its turn stays refused: there is never a second one.
 
-A device that may not publish must not be able to fill the topic either, so NOT_AUTHORIZED stays a refusal.
+A device that may not publish must not be able to fill the topic either, so its refusals stay refusals.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from adapter.model import Refusal
-from adapter.reasons import Reason
+from adapter.reasons import UNAUTHORIZED
 from adapter.routing.dead_letter import letter_of_publish, letter_of_record
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapter.model import Identity, PublishHeader, RecordTemplate, Run, Sink
+    from adapter.reasons import Reason
 
 
 class Log(Protocol):
@@ -40,7 +41,7 @@ class DeadLetters:
 
     def of_publish(self, identity: Identity, header: PublishHeader, refusal: Refusal) -> RecordTemplate | Refusal:
         """The dead letter that a publish without a record becomes; the refusal if it stands."""
-        if self.topic is None or refusal.reason is Reason.NOT_AUTHORIZED:
+        if self.topic is None or refusal.reason in UNAUTHORIZED:
             return refusal
         return letter_of_publish(self.topic, self._orig_adapter, identity, header, refusal)
 
@@ -50,7 +51,7 @@ class DeadLetters:
         if first is not None:
             self._log.warning("dead letter refused", reason=first.reason.value, text=first.text, again=refusal.text)
             return Refusal(first.reason, f"{first.text}; refused as a dead letter too: {refusal.text}")
-        if self.topic is None or refusal.reason is Reason.NOT_AUTHORIZED:
+        if self.topic is None or refusal.reason in UNAUTHORIZED:
             return refusal
         return letter_of_record(self.topic, template, refusal)
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = 0.5  # how often a connection that waits for metadata asks again while Kafka is away
 
+_NOT_CHECKED = Refusal(Reason.NOT_CHECKED, "the server could not check the topic")
+
 
 class Router(Protocol):
     """`adapter.routing`."""
@@ -38,8 +40,8 @@ class Gatekeeper(Protocol):
     async def authenticate(self, connect: Connect, peer: str) -> Identity:
         """Who it is; raises ConnectRefusedError."""
 
-    async def may_publish(self, identity: Identity, topic: str) -> bool:
-        """Whether a plugin forbids the topic."""
+    async def may_publish(self, identity: Identity, topic: str) -> bool | None:
+        """Whether the plugins allow the topic; None: they cannot say."""
 
 
 class Topics(Protocol):
@@ -160,14 +162,18 @@ class Ingress:
             answer = await self._authorised_route(identity, header, template)
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection must not wait for ever
             self._log.warning("topic look-up failed", error=repr(error))
-            answer = Refusal(Reason.NOT_AUTHORIZED, "the server could not check the topic")
+            answer = _NOT_CHECKED
         done(answer)
 
     async def _authorised_route(
         self, identity: Identity, header: PublishHeader, template: RecordTemplate
     ) -> Route | Refusal:
-        if self._gatekeeper.checks_topics and not await self._gatekeeper.may_publish(identity, header.topic):
-            return Refusal(Reason.NOT_AUTHORIZED, "not authorised to publish to this topic")
+        if self._gatekeeper.checks_topics:
+            allowed = await self._gatekeeper.may_publish(identity, header.topic)
+            if allowed is None:
+                return _NOT_CHECKED
+            if not allowed:
+                return Refusal(Reason.NOT_AUTHORIZED, "not authorised to publish to this topic")
         missing: str | None = None
         while True:
             moving = self._moving.get(template.topic)

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     # Refused: it will never be right.
     BAD_TOPIC = "bad_topic"
     NOT_AUTHORIZED = "not_authorized"
+    NOT_CHECKED = "not_checked"  # the plugin that should have said whether it is authorised has failed
     EVENT_QOS_0 = "event_qos_0"
     EMPTY_PAYLOAD = "empty_payload"
     KAFKA_TOPIC_MISSING = "kafka_topic_missing"
@@ -70,9 +71,13 @@ class Reason(StrEnum):
 PUBACK_CODE = {
     Reason.BAD_TOPIC: ReasonCode.TOPIC_NAME_INVALID,
     Reason.NOT_AUTHORIZED: ReasonCode.NOT_AUTHORIZED,
+    Reason.NOT_CHECKED: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
     Reason.EVENT_QOS_0: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
     Reason.EMPTY_PAYLOAD: ReasonCode.PAYLOAD_FORMAT_INVALID,
     Reason.KAFKA_TOPIC_MISSING: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
     Reason.TOO_LARGE: ReasonCode.QUOTA_EXCEEDED,
     Reason.REJECTED_BY_KAFKA: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
 }
+
+# Nobody has said that the device may publish this: it must not fill the dead-letter topic with it.
+UNAUTHORIZED = frozenset({Reason.NOT_AUTHORIZED, Reason.NOT_CHECKED})

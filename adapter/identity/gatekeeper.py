@@ -142,8 +142,8 @@ class Gatekeeper:
             raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the user name or the password is wrong")
         return verdict.verified
 
-    async def may_publish(self, identity: Identity, topic: str) -> bool:
-        """Ask the plugins about a topic of somebody whom `authenticate` let in; one that fails does not allow it."""
+    async def may_publish(self, identity: Identity, topic: str) -> bool | None:
+        """Ask the plugins about a topic of somebody whom `authenticate` let in; None: they cannot say."""
         threads = self._threads
         if threads is None or not self._checks_topics:
             return True
@@ -153,4 +153,4 @@ class Gatekeeper:
             return await threads.ask(lambda plugins: plugins.may_publish(session, topic))
         except PluginFailedError as error:
             self._log.warning("authorisation plugin failed", client_id=identity.client_id, error=str(error))
-            return False
+            return None

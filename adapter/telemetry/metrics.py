@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from adapter.reasons import PUBACK_CODE, Reason, ReasonCode
+from adapter.reasons import PUBACK_CODE, UNAUTHORIZED, Reason, ReasonCode
 from adapter.telemetry.sources import Sources
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _reasons(fate: str, qos: int) -> tuple[Reason, ...]:
 
 def _dead_letter_reasons(qos: int) -> tuple[Reason, ...]:
     """Name the reasons for which a message of this QoS can become a dead letter."""
-    never = {Reason.NOT_AUTHORIZED, Reason.EVENT_QOS_0} if qos else {Reason.NOT_AUTHORIZED}
+    never = UNAUTHORIZED | {Reason.EVENT_QOS_0} if qos else UNAUTHORIZED
     return tuple(reason for reason in REFUSALS if reason not in never)
 
 

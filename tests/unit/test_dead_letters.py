@@ -8,7 +8,7 @@ import pytest
 
 from adapter.dead_letters import DeadLetters
 from adapter.model import Identity, PublishHeader, RecordTemplate, Refusal, Run
-from adapter.reasons import PUBACK_CODE, Reason
+from adapter.reasons import PUBACK_CODE, UNAUTHORIZED, Reason
 from tests.support.fakes import FakeLog, FakeOwner, make_run
 
 WHO = Identity("c1")
@@ -33,7 +33,7 @@ def letters(topic: str | None = "letters") -> tuple[DeadLetters, tuple[Counter[R
     return DeadLetters(topic, "mqtt", counts, log), counts, log
 
 
-@pytest.mark.parametrize("reason", [reason for reason in PUBACK_CODE if reason is not Reason.NOT_AUTHORIZED])
+@pytest.mark.parametrize("reason", [reason for reason in PUBACK_CODE if reason not in UNAUTHORIZED])
 def test_what_is_refused_for_good_becomes_a_dead_letter(reason: Reason) -> None:
     dead, _, _ = letters()
     refusal = Refusal(reason, "no")

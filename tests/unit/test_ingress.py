@@ -36,7 +36,7 @@ class World:
         self.topics = dict.fromkeys(topics, 2)
         self.away = 0
         self.checks_topics = checks_topics
-        self.allowed = True
+        self.allowed: bool | None = True
         self.asked: list[str] = []
         self.log = FakeLog()
         self.counts: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
@@ -55,7 +55,7 @@ class World:
     async def authenticate(self, _connect: Connect, _peer: str) -> Identity:
         raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "not asked here")
 
-    async def may_publish(self, _identity: Identity, topic: str) -> bool:
+    async def may_publish(self, _identity: Identity, topic: str) -> bool | None:
         self.asked.append(topic)
         return self.allowed
 
@@ -101,6 +101,12 @@ async def test_a_plugin_that_forbids_the_topic_keeps_the_device_out_of_the_dead_
     assert world.asked == ["bad/x"]
     assert isinstance(answer, Refusal)
     assert answer.reason is Reason.NOT_AUTHORIZED
+
+
+async def test_a_plugin_that_cannot_say_refuses_with_a_reason_of_its_own_and_leaves_no_dead_letter() -> None:
+    world = World("plant", "letters", checks_topics=True)
+    world.allowed = None
+    assert await world.resolve("ok/x") == Refusal(Reason.NOT_CHECKED, "the server could not check the topic")
 
 
 async def test_what_a_device_is_not_authorised_for_stays_refused() -> None:
