@@ -25,14 +25,14 @@ PILED = (Kind(4, window=1000), Kind(5, window=1000), Kind(4, window=1000, qos=(0
 
 
 async def terminated(stage: Stage) -> None:
-    stage.fleet.pace = None
+    stage.full_speed()
     await asyncio.sleep(FULL_LOAD_SECONDS)
     await stage.replace_adapter({})
     await stage.healed()
 
 
 async def killed(stage: Stage) -> None:
-    stage.fleet.pace = None
+    stage.full_speed()
     await asyncio.sleep(FULL_LOAD_SECONDS)
     await stage.read_figures()
     await stage.aside(stage.adapter.kill)
@@ -42,7 +42,7 @@ async def killed(stage: Stage) -> None:
 
 async def outage_with_little_memory(stage: Stage) -> None:
     adapter = psutil.Process(stage.adapter.process.pid)
-    stage.fleet.pace = None
+    stage.full_speed()
     await asyncio.sleep(FULL_LOAD_SECONDS)
     limit = adapter.memory_info().vms + ROOM
     adapter.rlimit(psutil.RLIMIT_AS, (limit, limit))
@@ -62,7 +62,7 @@ async def clock_jumps(stage: Stage) -> None:
         file.flush()
         clock = Path(__file__).parents[1] / "support" / "clock"
         await stage.replace_adapter({}, {"PYTHONPATH": str(clock), "WALL_CLOCK_OFFSET": file.name})
-        stage.fleet.pace = None
+        stage.full_speed()
         for minutes in JUMPS:
             await asyncio.sleep(FULL_LOAD_SECONDS)
             file.seek(0)
@@ -75,5 +75,5 @@ ADAPTER_FAULTS = (
     Fault("adapter-terminated", terminated),
     Fault("adapter-killed", killed),
     Fault("clock-jumps", clock_jumps),
-    Fault("little-memory", outage_with_little_memory, devices=200, kinds=PILED, size=1000),
+    Fault("little-memory", outage_with_little_memory, devices=200, kinds=PILED, size=1000, overfills=True),
 )

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import dataclasses
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -32,10 +33,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def play(cluster: KafkaCluster, fault: Fault, messages: int) -> Row:
+def play(cluster: KafkaCluster, fault: Fault, messages: int, *, brief: bool = False) -> Row:
     """One fault, on topics and with an adapter of its own; the cluster is whole before and after."""
     cluster.heal()
-    stage = Stage(fault, cluster, f"{fault.name}-{time.time_ns():x}")
+    stage = Stage(fault, cluster, f"{fault.name}-{time.time_ns():x}", brief=brief)
     cluster.create_topic(stage.topic, stage.partitions)
     cluster.until_in_sync(stage.topic, stage.partitions)
     try:
@@ -46,6 +47,7 @@ def play(cluster: KafkaCluster, fault: Fault, messages: int) -> Row:
     finally:
         stage.close()
         cluster.heal()
+        cluster.delete_topic(stage.topic)
 
 
 def cells(row: Row) -> list[str]:
@@ -99,6 +101,9 @@ def main() -> int:
     rows: list[Row] = []
     with KafkaCluster() as cluster:
         for name in options.faults.split(","):
+            if FAULTS[name].needs_root and os.geteuid():
+                sys.stderr.write(f"{name} was left out: it needs root\n")
+                continue
             try:
                 row = play(cluster, FAULTS[name], options.messages)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the others are still worth running

@@ -61,7 +61,7 @@ class Device(asyncio.Protocol):
         self.name = name
         self.kind = kind
         self.story = Story(name)
-        self.allowance = UNLIMITED  # messages that it may publish now
+        self.allowance = 0.0  # messages that it may publish now
         self.acked = 0
         self.first_ack: float | None = None  # since `watch`, on the monotonic clock
         self.thrown_out = 0  # connections that it did not end itself

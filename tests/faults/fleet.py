@@ -31,12 +31,12 @@ class Fleet:
 
     async def start(self) -> None:
         """Connect all, and publish."""
+        self._turning = asyncio.get_running_loop().create_task(self._turn())
         for number, device in enumerate(self.devices):
             device.start()
             if number % 100 == 99:
                 await asyncio.sleep(0.05)
         await until(lambda: all(device.connected or device.acked for device in self.devices), 60)
-        self._turning = asyncio.get_running_loop().create_task(self._turn())
 
     async def _turn(self) -> None:
         """Hand out what the pace allows; a device that could not use its share does not save it up."""

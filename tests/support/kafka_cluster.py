@@ -74,6 +74,7 @@ broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 replica.lag.time.max.ms=4000
 log.segment.bytes=67108864
+log.segment.delete.delay.ms=1000
 num.io.threads=4
 num.network.threads=2
 background.threads=2
