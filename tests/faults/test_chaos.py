@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,3 +32,9 @@ def test_nothing_is_lost_reordered_or_doubled_without_reason(cluster: KafkaClust
     assert row.ledger == 0
     assert row.closed == 0 or fault.may_close
     assert not any("never answered" in line or "ended with" in line for line in row.broken), row.broken
+
+
+def test_losses_are_seen_where_an_operator_accepts_them(cluster: KafkaCluster) -> None:
+    accepting = {"DELIVERY": "at_most_once", "MQTT__PUBACK": "on_receipt"}
+    row = play(cluster, replace(FAULTS["adapter-killed"], variables=accepting), MESSAGES)
+    assert row.verdict.lost > 0
