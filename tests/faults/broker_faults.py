@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FREEZE_SECONDS = 6.0
 LONG_OUTAGE_SECONDS = 60.0
+IMPATIENT = {"KAFKA__REQUEST_TIMEOUT_MS": "3000"}
+TIMEOUTS_SECONDS = 20.0  # several of these: requests, then the producer itself, are given up meanwhile
 QUICK_LOOKS = {"KAFKA__TOPIC_REFRESH_INTERVAL": "1"}
 SPARE_BYTES = 96 * 2**20  # on the small disk, besides what the broker has already
 BLOCK = 512  # bytes
@@ -53,15 +55,20 @@ async def leader_frozen(stage: Stage) -> None:
     await stage.in_sync()
 
 
-async def all_frozen(stage: Stage) -> None:
+async def all_frozen(stage: Stage, seconds: float = FREEZE_SECONDS) -> None:
     for node in stage.cluster.nodes:
         node.pause()
-    await asyncio.sleep(FREEZE_SECONDS)
+    await asyncio.sleep(seconds)
     for node in stage.cluster.nodes:
         node.resume()
     await stage.writable()
     await stage.healed()
     await stage.in_sync()
+
+
+async def all_frozen_long(stage: Stage) -> None:
+    """What the adapter has given up and sent again is still in the brokers' sockets, and is written when they go on."""
+    await all_frozen(stage, TIMEOUTS_SECONDS)
 
 
 async def all_killed(stage: Stage) -> None:
@@ -181,6 +188,7 @@ BROKER_FAULTS = (
     Fault("leader-killed", leader_killed),
     Fault("leader-frozen", leader_frozen),
     Fault("all-frozen", all_frozen),
+    Fault("all-frozen-long", all_frozen_long, variables=IMPATIENT),
     Fault("rolling-restart", rolling_restart),
     Fault("leaders-elected", leaders_elected),
     Fault("controller-killed", controller_killed),

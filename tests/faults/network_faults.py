@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from tests.faults.broker_faults import IMPATIENT, TIMEOUTS_SECONDS
 from tests.faults.stage import Fault
 
 if TYPE_CHECKING:
@@ -80,6 +81,17 @@ async def one_broker_cut(stage: Stage) -> None:
     await stage.healed()
 
 
+async def long_blackhole(stage: Stage) -> None:
+    """What the adapter has given up and sent again gets through at last, behind or before what it sent instead."""
+    proxies = [node.proxy for node in stage.cluster.nodes]
+    for proxy in proxies:
+        proxy.blackhole()
+    await asyncio.sleep(TIMEOUTS_SECONDS)
+    for proxy in proxies:
+        proxy.heal()
+    await stage.healed()
+
+
 def towards_devices(spoil: Callable[[Iterable[TcpProxy]], Awaitable[None]]) -> Fault:
     async def play(stage: Stage) -> None:
         assert stage.proxy is not None, "the fault says so"
@@ -97,5 +109,6 @@ def _named(spoil: Callable[..., object]) -> str:
 NETWORK_FAULTS = (
     *map(towards_brokers, KINDS_OF_TROUBLE),
     Fault("one-broker-cut", one_broker_cut, reach="bootstrap"),
+    Fault("brokers-blackhole-long", long_blackhole, reach="bootstrap", variables=IMPATIENT),
     *map(towards_devices, KINDS_OF_TROUBLE),
 )
