@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FAULTS = {fault.name: fault for fault in (*BROKER_FAULTS, *ACCESS_FAULTS, *NETWORK_FAULTS, *ADAPTER_FAULTS)}
 MESSAGES = 100_000
+LOG_TAIL = 8000  # characters of the adapter's log that are shown when a promise was broken
 COLUMNS = (
     "fault", "messages", "acked", "lost", "reordered", "dup expl.", "dup unexpl.", "PUBACK dis.", "ledger",
     "gap s", "recovery s", "drain", "rate/s", "RSS MB", "closed", "seconds",
@@ -39,12 +40,13 @@ def play(cluster: KafkaCluster, fault: Fault, messages: int, *, brief: bool = Fa
     stage = Stage(fault, cluster, f"{fault.name}-{time.time_ns():x}", brief=brief)
     cluster.create_topic(stage.topic, stage.partitions)
     cluster.until_in_sync(stage.topic, stage.partitions)
+    row = None
     try:
-        return uvloop.run(stage.run(messages))
-    except BaseException:
-        sys.stderr.write(stage.adapter.output()[-6000:])
-        raise
+        row = uvloop.run(stage.run(messages))
+        return row
     finally:
+        if row is None or row.broken:
+            sys.stderr.write(stage.adapter.output()[-LOG_TAIL:])
         stage.close()
         cluster.heal()
         cluster.delete_topic(stage.topic)
