@@ -55,7 +55,7 @@ class PipelineConfig:
     delivery_timeout: float
     linger: float = 0.0
     retry_backoff: float = 0.1
-    retry_backoff_max: float = 1.0
+    retry_backoff_max: float = 0.5
 
 
 class Pipeline:

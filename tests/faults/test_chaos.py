@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from tests.faults.stage import Stage
 
 MESSAGES = 5_000
-SHORT = ("leader-killed", "leader-frozen", "right-taken", "partitions-grow", "brokers-half-open", "adapter-terminated")
+SHORT = (
+    "leader-killed",
+    "leader-frozen",
+    "right-taken",
+    "partitions-grow",
+    "brokers-half-open",
+    "adapter-terminated",
+    "adapter-killed",
+)
 
 
 @pytest.fixture(scope="module")
