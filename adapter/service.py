@@ -25,6 +25,7 @@ from adapter.errors import TransientKafkaError
 from adapter.identity.gatekeeper import Gatekeeper
 from adapter.ingress import Ingress
 from adapter.kafka.embedded import EmbeddedKafka
+from adapter.kafka.limits import Limits
 from adapter.kafka.partitioner import partition_for
 from adapter.kafka.producer import Producer
 from adapter.kafka.topics import Topics
@@ -108,8 +109,13 @@ class Service:
         pipeline = self._pipeline = Pipeline(
             wiring.pipeline_config(settings), producer, loop, budget, self._ledger, instead=self._instead
         )
+        limits = Limits(producer, lambda topic, size: pipeline.limit(topic, size - wiring.BATCH_HEADER))
         topics = Topics(
-            producer, settings.kafka.topic_refresh_interval, self._partition_count_changed, create=create_topic
+            producer,
+            settings.kafka.topic_refresh_interval,
+            self._partition_count_changed,
+            create_topic,
+            limits if create_topic is None else None,  # the embedded broker takes what it gets
         )
         gatekeeper = self._make_gatekeeper()
         on_receipt = settings.mqtt.puback is Puback.ON_RECEIPT

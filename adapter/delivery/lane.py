@@ -47,7 +47,10 @@ class Keeper(Protocol):
 
 
 class Lane:
-    """The queue and the batch in flight of one partition; `retired` lanes get no new routes and end when empty."""
+    """The queue and the batch in flight of one partition; `retired` lanes get no new routes and end when empty.
+
+    `max_batch_size` is in bytes of records, before compression.
+    """
 
     __slots__ = (
         "_budget",
@@ -55,6 +58,7 @@ class Lane:
         "_pending",
         "_runs_at_most",
         "batch",
+        "max_batch_size",
         "partition",
         "queue",
         "retired",
@@ -62,8 +66,9 @@ class Lane:
         "topic",
     )
 
-    def __init__(self, topic: str, partition: int, keeper: Keeper) -> None:
+    def __init__(self, topic: str, partition: int, keeper: Keeper, max_batch_size: int) -> None:
         self.topic = topic
+        self.max_batch_size = max_batch_size
         self.partition = partition
         self.queue: deque[Run] = deque()
         self.batch: Batch | None = None
@@ -83,10 +88,14 @@ class Lane:
             self.state = LaneState.WAITING
             self._keeper.wake(self)
 
-    def next_batch(self, max_size: int) -> Batch:
-        """Take the next batch off the queue: whole runs, in order, at most `max_size` bytes (one run at the least)."""
+    def next_batch(self) -> Batch:
+        """Take the next batch off the queue: runs in order, of at most `max_batch_size` bytes, or a single record."""
         queue = self.queue
+        max_size = self.max_batch_size
         run = queue.popleft()
+        while run.size > max_size and len(run.payloads) > 1:
+            run, rest = run.owner.split(run)
+            queue.appendleft(rest)
         runs = [run]
         size = run.size
         count = len(run.payloads)

@@ -49,10 +49,11 @@ DROPPED_AT_SHUTDOWN = Outcome(Fate.DROPPED, Reason.SHUTDOWN, "the adapter stoppe
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """Times in seconds, sizes in bytes."""
+    """Times in seconds, sizes in bytes, before compression; `compressed` tells whether Kafka measures smaller ones."""
 
     max_batch_size: int
     delivery_timeout: float
+    compressed: bool = False
     linger: float = 0.0
     retry_backoff: float = 0.1
     retry_backoff_max: float = 0.5
@@ -79,6 +80,7 @@ class Pipeline:
         self.ledger = ledger
         self.counters = DeliveryCounters()
         self._lanes: dict[tuple[str, int], Lane] = {}
+        self._limits: dict[str, int] = {}
         self._awake: list[Lane] = []
         self._flush_scheduled = False
         self._tick_scheduled = False
@@ -92,8 +94,19 @@ class Pipeline:
         key = (topic, partition)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane(topic, partition, self)
+            lane = self._lanes[key] = Lane(topic, partition, self, self._max_batch_size(topic))
         return lane
+
+    def limit(self, topic: str, size: int) -> None:
+        """Kafka takes no batch of this topic with more than `size` bytes of records."""
+        self._limits[topic] = size
+        for lane in self._lanes.values():
+            if lane.topic == topic:
+                lane.max_batch_size = self._max_batch_size(topic)
+
+    def _max_batch_size(self, topic: str) -> int:
+        size = self._config.max_batch_size
+        return min(size, self._limits.get(topic, size))
 
     def wake(self, lane: Lane) -> None:
         """Send what an idle lane got, soon."""
@@ -116,10 +129,21 @@ class Pipeline:
                 self._send_next(lane)
 
     def _send_next(self, lane: Lane) -> None:
-        if lane.queue:
-            self._send(lane, lane.next_batch(self._config.max_batch_size))
-        else:
-            lane.state = LaneState.EMPTY
+        while lane.queue:
+            batch = lane.next_batch()
+            if batch.size <= lane.max_batch_size or not self._is_hopeless(batch):
+                self._send(lane, batch)
+                return
+            culprit = lane.cut_batch()
+            assert culprit is not None, "one record"
+            text = f"the message is larger than the Kafka topic {lane.topic} takes"
+            self._refuse(lane, culprit, Refusal(Reason.TOO_LARGE, text))
+        lane.state = LaneState.EMPTY
+
+    def _is_hopeless(self, batch: Batch) -> bool:
+        """Whether Kafka is sure to reject a record that is too large for a batch by our estimate."""
+        limit = self._limits.get(batch.topic)
+        return limit is not None and not self._config.compressed and batch.runs[0].least_size > limit
 
     def _send(self, lane: Lane, batch: Batch) -> None:
         lane.state = LaneState.IN_FLIGHT

@@ -28,11 +28,12 @@ from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from adapter.errors import TransientKafkaError
+from adapter.kafka import limits
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
@@ -141,6 +142,14 @@ class Generation:
         if not refreshed:
             reason = await self._why_unreachable()
             raise TransientKafkaError("no broker can be reached" + (f": {reason}" if reason else ""))
+
+    async def message_limits(self, topics: Collection[str], limit: float) -> Mapping[str, int]:
+        """Ask how large batches of topics may be, for `limit` seconds at most. Raises TransientKafkaError."""
+        try:
+            async with asyncio.timeout(limit):
+                return await limits.ask(self._producer.client, topics)
+        except TimeoutError as error:
+            raise TransientKafkaError(f"no answer about topics within {limit:g} s") from error
 
     # -- batches -----------------------------------------------------------------------------------------------------
 

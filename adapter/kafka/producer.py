@@ -27,6 +27,8 @@ from adapter.kafka.generation import MOST_RECORDS, Generation, Partition
 from adapter.kafka.health import Health
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
 
@@ -35,6 +37,7 @@ log = structlog.get_logger(__name__)
 Done = Callable[["Batch", KafkaError | None], None]
 
 ANSWER_SECONDS = 10.0  # for connecting, and for metadata: brokers answer in milliseconds, or are away
+LIMITS_SECONDS = 2.0  # for the largest size of a topic's batches: devices may wait for it, and can do without
 CLOSE_SECONDS = 5.0
 RECONNECT_SECONDS = (0.1, 5.0)  # the first and the longest pause between two tries to connect, with jitter
 WATCH_SECONDS = 1.0
@@ -218,6 +221,12 @@ class Producer:
             raise TransientKafkaError("not connected")
         await self._current.refresh(ANSWER_SECONDS)
         self._health.good(_now())
+
+    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
+        """How large batches of topics may be, in bytes, where Kafka tells it. Raises TransientKafkaError."""
+        if self._current is None:
+            raise TransientKafkaError("not connected")
+        return await self._current.message_limits(topics, LIMITS_SECONDS)
 
     # -- batches -----------------------------------------------------------------------------------------------------
 

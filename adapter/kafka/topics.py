@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Protocol
 from adapter.errors import TransientKafkaError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from adapter.kafka.limits import Limits
 
 # A device that publishes to topics that do not exist must not make Kafka answer about all of them each time. Seconds.
 ASK_AGAIN = 1.0
@@ -31,7 +33,8 @@ class Topics:
     """Remembers the partition counts that were asked for, and tells when one changes.
 
     `on_partition_count_changed` gets topic, old and new count; the new one is 0 when the topic is gone. `create`, given
-    for the embedded broker only, makes a topic that is missing. `refresh_interval` is in seconds.
+    for the embedded broker only, makes a topic that is missing. `refresh_interval` is in seconds. With `limits`,
+    Kafka is asked how large a topic's batches may be before the topic is known, and again at each refresh.
     """
 
     def __init__(
@@ -40,11 +43,15 @@ class Topics:
         refresh_interval: float,
         on_partition_count_changed: Callable[[str, int, int], None],
         create: Callable[[str], Awaitable[None]] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         self._metadata = metadata
         self._interval = refresh_interval
         self._changed = on_partition_count_changed
         self._create = create
+        self._limits = limits
+        self._new: set[str] = set()
+        self._learning: asyncio.Task[None] | None = None
         self._counts: dict[str, int] = {}
         self._missed: dict[str, int] = {}  # known topics: how many answers in a row lacked them
         self._asked = float("-inf")
@@ -69,6 +76,9 @@ class Topics:
         if count is None:
             count = self._metadata.partitions(topic)
             if count is not None:
+                if self._limits is not None:
+                    self._learn({topic})
+                    return None
                 self._counts[topic] = count
         return count
 
@@ -79,9 +89,31 @@ class Topics:
             await self._create(topic)
         for _ in range(LOOKS):
             if count is None:
-                await self.refresh()
+                if self._metadata.partitions(topic) is None:
+                    await self.refresh()
                 count = self.partition_count(topic)
+                if count is None and self._learning is not None:
+                    await asyncio.shield(self._learning)
+                    count = self.partition_count(topic)
         return count
+
+    def _learn(self, topics: Iterable[str]) -> None:
+        self._new.update(topics)
+        if self._learning is None and self._new:
+            self._learning = self._keep(asyncio.get_running_loop().create_task(self._learn_limits()))
+
+    async def _learn_limits(self) -> None:
+        assert self._limits is not None
+        try:
+            while self._new:  # what has come while others were asked about
+                topics, self._new = self._new, set()
+                await self._limits.learn(topics)
+                for topic in topics:
+                    count = self._metadata.partitions(topic)
+                    if count is not None:
+                        self._counts.setdefault(topic, count)
+        finally:
+            self._learning = None
 
     async def refresh(self) -> None:
         """Ask Kafka, now or when it may be asked again: one question for all who wait. Raises TransientKafkaError.
@@ -111,6 +143,8 @@ class Topics:
             finally:
                 self._asked = asyncio.get_running_loop().time()
             self._compare()
+            if self._limits is not None:
+                self._learn(self._counts)
 
     def _compare(self) -> None:
         for topic, old in list(self._counts.items()):

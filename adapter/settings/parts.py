@@ -90,7 +90,9 @@ class KafkaSettings(Part):
         description="How long an idle partition collects records before it sends them, ms; a busy one always collects.",
     )
     max_batch_size: kinds.Positive = Field(
-        default=262_144, description="Largest batch of records, bytes before compression."
+        default=262_144,
+        description="Largest batch of records, bytes before compression; smaller for a topic whose `max.message.bytes` "
+        "is smaller, which the right to DescribeConfigs lets the adapter see.",
     )
     compression_type: kinds.AnyCompression = Field(
         default=Compression.NONE, description="`none`, `gzip`, `snappy`, `lz4` or `zstd`."

@@ -86,9 +86,9 @@ class Device:
         if number % 20 == 0:
             await self._writer.drain()
 
-    async def publish_empty(self) -> None:
-        """Publish a message without a payload."""
-        await self._publish(b"", 1, None)
+    async def publish_bytes(self, payload: bytes) -> None:
+        """Publish this payload with QoS 1."""
+        await self._publish(payload, 1, None)
 
     async def _publish(self, payload: bytes, qos: int, topic: str | None) -> None:
         if qos:

@@ -10,7 +10,7 @@ from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
 from adapter.model import Fate, Instead, RecordTemplate, Refusal, Route, no_dead_letters
 from adapter.reasons import Reason
-from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime
+from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime, make_run
 
 
 class World:
@@ -381,3 +381,73 @@ def test_a_dead_letter_has_a_delivery_timeout_of_its_own() -> None:
     world.time.advance(15)
     assert run.outcome is not None
     assert run.outcome.fate is Fate.UNKNOWN
+
+
+# -- the largest batch of a topic --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("before", [True, False], ids=["known before", "known later"])
+def test_no_batch_is_larger_than_its_topic_takes_and_order_is_kept(before: bool) -> None:  # noqa: FBT001 - a case
+    world = World()
+    if before:
+        world.pipeline.limit("limited", 1000)
+    lane = world.pipeline.lane("limited", 0)
+    world.pipeline.limit("limited", 1000)
+    owner = FakeOwner()
+    payloads = [b"%03d" % number + b"." * 100 for number in range(40)]
+    for number in range(0, 40, 20):
+        owner.publish(lane, *payloads[number : number + 20])
+    world.time.turn()
+    while world.kafka.waiting:
+        assert world.kafka.answer().size <= 1000
+    assert world.kafka.log == {("limited", 0): payloads}
+    assert world.ledger.acknowledged[1] == 40
+    world.assert_nothing_left()
+
+
+def test_a_record_that_its_topic_cannot_take_is_refused_without_an_attempt() -> None:
+    world = World()
+    world.pipeline.limit("plant", 1000)
+    owner = FakeOwner(fails=False)
+    owner.publish(world.lane, b"1", b"x" * 1000, b"3")
+    world.time.turn()
+    world.kafka.answer()
+    while world.kafka.waiting:
+        world.kafka.answer()
+    assert world.kafka.log == {("plant", 0): [b"1", b"3"]}
+    assert world.ledger.refused[1] == {Reason.TOO_LARGE: 1}
+    assert world.pipeline.counters.batches_failed == 0
+    world.assert_nothing_left()
+
+
+def test_a_lane_of_nothing_but_records_too_large_ends_empty() -> None:
+    world = World()
+    world.pipeline.limit("plant", 1000)
+    for _ in range(3):
+        FakeOwner().publish(world.lane, b"x" * 1000, qos=0)
+    world.time.turn()
+    assert world.kafka.sent == []
+    assert world.ledger.dropped[0] == {Reason.TOO_LARGE: 3}
+    FakeOwner().publish(world.lane, b"1")
+    world.time.turn()
+    world.kafka.answer()
+    assert world.kafka.log == {("plant", 0): [b"1"]}
+    world.assert_nothing_left()
+
+
+def test_where_only_the_estimate_is_too_large_kafka_decides() -> None:
+    world = World()
+    run = make_run(world.lane, FakeOwner(), b"x" * 1000)
+    world.pipeline.limit("plant", run.least_size)
+    assert run.size > run.least_size
+    world.lane.put(run)
+    world.time.turn()
+    assert [batch.runs for batch in world.kafka.sent] == [[run]]
+
+
+def test_with_compression_kafka_decides_whether_a_record_is_too_large() -> None:
+    world = World(compressed=True)
+    world.pipeline.limit("plant", 1000)
+    FakeOwner().publish(world.lane, b"x" * 5000)
+    world.time.turn()
+    assert [batch.count for batch in world.kafka.sent] == [1]

@@ -1,0 +1,78 @@
+"""How large a batch each topic takes (`max.message.bytes`, where the broker's own `message.max.bytes` is the default).
+
+Brokers measure a batch as it arrives, compressed. Telling it takes the right to describe the topic's configuration,
+which a writer need not have: without it, the configured batch size holds, and Kafka rejects what is too large.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import structlog
+from aiokafka import errors
+from aiokafka.admin.config_resource import ConfigResourceType
+from aiokafka.protocol.admin import DescribeConfigsRequest
+
+from adapter.errors import TransientKafkaError
+from adapter.kafka.failures import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+log = structlog.get_logger(__name__)
+
+MAX_MESSAGE_BYTES = "max.message.bytes"
+
+
+class Source(Protocol):
+    """The producer, as limits see it."""
+
+    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
+        """The limit of each topic in bytes, as far as Kafka tells it. Raises TransientKafkaError."""
+
+
+class Limits:
+    """Asks for limits and passes on those that are new; `on_limit` gets topic and bytes."""
+
+    def __init__(self, source: Source, on_limit: Callable[[str, int], None]) -> None:
+        self._source = source
+        self._on_limit = on_limit
+        self._known: dict[str, int] = {}
+        self._said = False
+
+    async def learn(self, topics: Collection[str]) -> None:
+        """Ask once; what Kafka does not tell stays as it is."""
+        try:
+            limits = await self._source.message_limits(topics)
+        except TransientKafkaError:
+            return  # they are asked for again, with the topics' partition counts
+        for topic, limit in limits.items():
+            if self._known.get(topic) != limit:
+                self._known[topic] = limit
+                self._on_limit(topic, limit)
+        untold = next((topic for topic in topics if topic not in limits), None)
+        if untold is not None and not self._said:
+            self._said = True
+            log.info(
+                "Kafka does not tell how large a batch may be, so ADAPTER_KAFKA__MAX_BATCH_SIZE holds; "
+                "grant DescribeConfigs on the topics to have their max.message.bytes kept to",
+                kafka_topic=untold,
+            )
+
+
+async def ask(client: Any, topics: Collection[str]) -> dict[str, int]:
+    """Ask any broker for the limits of topics through an aiokafka client. Raises TransientKafkaError."""
+    resources = [(ConfigResourceType.TOPIC, topic, [MAX_MESSAGE_BYTES]) for topic in topics]
+    try:
+        answer = await client.send(client.get_random_node(), DescribeConfigsRequest(resources))
+    except errors.IncompatibleBrokerVersion:
+        return {}
+    except (errors.KafkaError, OSError) as error:
+        raise TransientKafkaError(str(translate(error))) from error
+    return {
+        name: int(value)
+        for code, _, _, name, entries in answer.resources
+        if not code
+        for entry, value, *_ in entries
+        if entry == MAX_MESSAGE_BYTES
+    }
