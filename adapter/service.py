@@ -20,6 +20,7 @@ from adapter import wiring
 from adapter.counters import Ledger
 from adapter.dead_letters import DeadLetters
 from adapter.delivery.budget import Budget
+from adapter.delivery.overflow import DropOldest
 from adapter.delivery.pipeline import Pipeline
 from adapter.errors import TransientKafkaError
 from adapter.identity.gatekeeper import Gatekeeper
@@ -31,7 +32,7 @@ from adapter.kafka.producer import Producer
 from adapter.kafka.topics import Topics
 from adapter.mqtt.frontend import Frontend
 from adapter.mqtt.listener import Listener
-from adapter.settings import EMBEDDED, Puback
+from adapter.settings import EMBEDDED, Overflow, Puback
 from adapter.telemetry.http import HttpEndpoint
 from adapter.telemetry.logs import RateLimitedLog
 from adapter.telemetry.metrics import Sources, make_registry
@@ -141,6 +142,9 @@ class Service:
             wall_ms,
             self._log,
             instead=ingress.instead,
+            make_room=DropOldest(pipeline, budget, loop).make_room
+            if settings.qos0_overflow is Overflow.DROP_OLDEST
+            else None,
         )
         await self._start_telemetry(Sources(frontend.counters, self._ledger, pipeline, budget, producer))
         self._stops.push_async_callback(gatekeeper.stop)

@@ -37,7 +37,11 @@ class Budget:
         """Whether a connection that holds `pending_bytes` may add nothing now."""
         if self.used < self.soft:
             return False
-        return self.used >= self.limit or pending_bytes * (self._payers + 1) >= self.limit
+        return self.used >= self.limit or self.exceeds_share(pending_bytes)
+
+    def exceeds_share(self, pending_bytes: int) -> bool:
+        """Whether `pending_bytes` are more than one connection's fair share."""
+        return pending_bytes * (self._payers + 1) >= self.limit
 
     def wait(self, waiter: Waiter) -> None:
         """Call `waiter.room_again` once, when there is room."""

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Protocol
 from adapter.model import Batch, Run
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from adapter.counters import Ledger
     from adapter.delivery.budget import Budget
     from adapter.model import Owner
@@ -137,6 +139,18 @@ class Lane:
         if withdrawn:
             self.queue = deque(run for run in self.queue if run.owner is not owner)
         return withdrawn
+
+    def drop(self, runs: Collection[Run]) -> None:
+        """Take these runs out of the queue; they are near its head."""
+        kept: list[Run] = []
+        left = len(runs)
+        while left:
+            run = self.queue.popleft()
+            if run in runs:
+                left -= 1
+            else:
+                kept.append(run)
+        self.queue.extendleft(reversed(kept))
 
     def overdue(self, arrived_before: float) -> list[Run]:
         """Take the waiting runs that arrived earlier than that (monotonic seconds) out of the queue, and return them.

@@ -35,7 +35,7 @@ from adapter.model import (
 from adapter.reasons import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from adapter.delivery.budget import Budget
     from adapter.delivery.ports import Producer, Timers
@@ -254,6 +254,18 @@ class Pipeline:
         self.ledger.pending[run.qos] -= len(run.payloads)
         self.budget.credit(run.owner, size)
         self.budget.release(size)
+
+    # -- overflow --------------------------------------------------------------------------------------------------
+
+    @property
+    def lanes(self) -> Iterable[Lane]:
+        """All lanes."""
+        return self._lanes.values()
+
+    def drop(self, lane: Lane, runs: Collection[Run], outcome: Outcome) -> None:
+        """Take waiting runs out of their lane. Who calls this sees to the budget's `used`."""
+        lane.drop(runs)
+        self._settle(runs, outcome)
 
     # -- time --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
-from adapter.model import Instead, no_dead_letters
+from adapter.model import Instead, Owner, no_dead_letters
 from adapter.mqtt.returning import Earlier
 from adapter.reasons import ReasonCode
 
@@ -75,7 +75,7 @@ CLOSINGS_PER_SECOND = 100.0
 
 
 class Frontend:
-    """Shared by all sessions."""
+    """Shared by all sessions. `make_room`, if given, lets older QoS 0 messages give way to new ones over the budget."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what all connections share; made once
         self,
@@ -88,8 +88,10 @@ class Frontend:
         log: Log,
         *,
         instead: Instead = no_dead_letters,
+        make_room: Callable[[Owner], bool] | None = None,
     ) -> None:
         self.config = config
+        self.make_room = make_room
         self.gate = gate
         self.instead = instead
         self.budget = budget

@@ -289,7 +289,11 @@ class PublishFlow:
         frontend = self._frontend
         qos = (key[0] & QOS_BITS) >> 1
         budget = frontend.budget
-        if budget.used >= budget.soft and budget.must_wait(self.pending_bytes):
+        if (
+            budget.used >= budget.soft
+            and budget.must_wait(self.pending_bytes)
+            and (qos or frontend.make_room is None or not frontend.make_room(self))
+        ):
             return self._wait_for_room(qos)
         route = self._cache.get(key)
         if route is None or route.lane.retired:

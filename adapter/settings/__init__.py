@@ -15,7 +15,7 @@ Nothing of `routing`, `mqtt`, `delivery`, `kafka` or `identity` imports this pac
 
 from adapter.settings.catalogue import Variable, describe, render_env_example, render_markdown_table
 from adapter.settings.environment import load_settings
-from adapter.settings.kinds import EMBEDDED, Acks, Compression, Puback
+from adapter.settings.kinds import EMBEDDED, Acks, Compression, Overflow, Puback
 from adapter.settings.root import Settings
 from adapter.settings.rules import warnings
 
@@ -23,6 +23,7 @@ __all__ = [
     "EMBEDDED",
     "Acks",
     "Compression",
+    "Overflow",
     "Puback",
     "Settings",
     "Variable",

@@ -47,6 +47,13 @@ class Compression(StrEnum):
     ZSTD = "zstd"
 
 
+class Overflow(StrEnum):
+    """Which QoS 0 messages are dropped when the buffers for Kafka are full."""
+
+    DROP_NEWEST = "drop_newest"
+    DROP_OLDEST = "drop_oldest"
+
+
 class SecurityProtocol(StrEnum):
     """Kafka's `security.protocol`."""
 
@@ -182,6 +189,7 @@ Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 AnyDelivery = Annotated[Delivery, BeforeValidator(_lower)]
 AnyAcks = Annotated[Acks, BeforeValidator(_acks)]
 AnyPuback = Annotated[Puback, BeforeValidator(_lower)]
+AnyOverflow = Annotated[Overflow, BeforeValidator(_lower)]
 AnyCompression = Annotated[Compression, BeforeValidator(_lower)]
 AnySecurityProtocol = Annotated[SecurityProtocol, BeforeValidator(_upper)]
 AnySaslMechanism = Annotated[SaslMechanism | None, BeforeValidator(_empty_is_none), BeforeValidator(_upper)]

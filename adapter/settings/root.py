@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     max_pending_bytes: kinds.Positive = Field(
         default=67_108_864, description="Bytes of all messages that wait for Kafka; beyond it sockets are not read."
     )
+    qos0_overflow: kinds.AnyOverflow = Field(
+        default=kinds.Overflow.DROP_NEWEST,
+        description="When these are used up: `drop_newest` lets a QoS 0 message wait up to 0.5 s while Kafka moves, "
+        "and then drops it; `drop_oldest` drops the QoS 0 messages that have waited longest in its favour.",
+    )
     auth: AuthSettings = AuthSettings()
     routes_file: kinds.OptionalText = Field(
         default=None, description="TOML file with routes of your own, tried before the built-in ones."

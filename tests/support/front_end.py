@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
+from adapter.delivery.overflow import DropOldest
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route
 from adapter.mqtt.frontend import Frontend, MqttConfig
@@ -76,7 +77,7 @@ class Gate:
 class World:
     """A front end and everything around it."""
 
-    def __init__(self, budget: int = 10_000_000, **config: float) -> None:
+    def __init__(self, budget: int = 10_000_000, *, drop_oldest: bool = False, **config: float) -> None:
         self.time = VirtualTime()
         self.kafka = FakeKafka()
         self.ledger = Ledger()
@@ -98,6 +99,7 @@ class World:
             self.time,
             self.time.wall_ms,
             self.log,
+            make_room=DropOldest(self.pipeline, self.budget, self.time).make_room if drop_oldest else None,
         )
 
     def accept(self) -> Device:

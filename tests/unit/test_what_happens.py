@@ -44,6 +44,7 @@ ROWS = {
         f"{FAULTS}::test_an_outage_shorter_than_the_delivery_timeout_costs_nothing",
         f"{FAULTS}::test_a_frozen_kafka_fills_windows_not_memory_and_pings_are_answered",
         f"{SESSION}::test_over_the_budget_qos_1_waits_and_qos_0_is_dropped",
+        "tests/e2e/test_overflow.py::test_of_a_flood_while_kafka_is_frozen_the_oldest_or_the_newest_land",
         f"{SESSION}::test_a_ping_behind_publishes_that_wait_for_kafka_is_answered_at_once",
     ),
     "… longer than the delivery timeout": (
