@@ -92,6 +92,12 @@ check-lock: install-dev ## Whether requirements/ is what pyproject.toml asks for
 test: install-tools lint check-lock ## Everything that must pass: style, types, locks, unit and end-to-end tests
 	$(VENV)/bin/python -m pytest --cov=adapter --cov-report=term
 
+SEEDS ?= 2000
+
+.PHONY: simulate
+simulate: install-dev ## Histories with faults from seeds, judged by what is promised: SEEDS=50000, or SEED=7 to be told one
+	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
 .PHONY: vectors
 vectors: install-tools ## Ask Kafka's Java client again for the partitions in tests/unit/kafka/vectors
 	$(VENV)/bin/python -m tests.unit.kafka.vectors.make

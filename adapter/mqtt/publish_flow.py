@@ -407,10 +407,17 @@ class PublishFlow:
         self.settled()
 
     def fails_on(self, outcome: Outcome) -> bool:
-        """MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again."""
-        if outcome.fate is Fate.REFUSED and self._session.level == MQTT_5:
+        """MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
+
+        Nor does a 5.0 device learn of a refusal when its connection has ended or is about to: it sends the message
+        again, and by then it may be accepted.
+        """
+        session = self._session
+        if not session.is_open:
+            return True
+        if outcome.fate is Fate.REFUSED and session.level == MQTT_5 and not session.pauses & Pause.FAILED:
             return False
-        self._session.pause(Pause.FAILED)
+        session.pause(Pause.FAILED)
         return True
 
     def settled(self) -> None:

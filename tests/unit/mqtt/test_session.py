@@ -416,6 +416,23 @@ def test_what_kafka_rejects_is_answered_to_5_0_and_closes_3_1_1(world: World) ->
 
 
 @BOTH
+def test_what_stands_behind_a_refused_message_of_a_connection_that_has_ended_does_not_land(
+    world: World, level: int
+) -> None:
+    """The device cannot be told: it sends both again, and the second must not be there before the first."""
+    device = world.device(level=level)
+    device.send(publish("t", b"first", level=level, packet_id=1))
+    world.time.turn()
+    device.send(publish("p1/t", b"other", level=level, packet_id=2), publish("t", b"second", level=level, packet_id=3))
+    device.session.gone()
+    world.kafka.answer(RejectedError("not authorised"))
+    world.answer_all()
+    assert world.kafka.log == {("plant", 1): [b"other"]}
+    assert world.frontend.counters.paused == 0
+    assert world.balanced()
+
+
+@BOTH
 def test_after_the_delivery_timeout_the_device_is_closed_without_puback(world: World, level: int) -> None:
     device = world.device(level=level)
     device.send(publish("t", level=level))

@@ -1,0 +1,188 @@
+"""One process of the adapter: the real service on virtual time, without listener and HTTP endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from adapter import wiring
+from adapter.errors import ConnectRefusedError
+from adapter.identity.gatekeeper import Gatekeeper
+from adapter.kafka.producer import Producer
+from adapter.model import Identity
+from adapter.reasons import ReasonCode
+from adapter.service import Drained, Service
+from adapter.settings import Settings
+from tests.simulation.kafka_client import Client
+from tests.simulation.plan import TENANT
+from tests.simulation.virtual_loop import process_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapter.counters import Ledger
+    from adapter.delivery.budget import Budget
+    from adapter.delivery.pipeline import Pipeline
+    from adapter.model import Connect
+    from adapter.mqtt.frontend import Frontend
+    from tests.simulation.kafka_cluster import Cluster
+    from tests.simulation.network import Link
+    from tests.simulation.plan import Config
+
+_DEFAULT = Settings()
+
+
+def settings(config: Config) -> Settings:
+    """The operator's settings that a plan stands for."""
+    kafka = _DEFAULT.kafka.model_copy(
+        update={
+            "bootstrap_servers": "simulated:9092",
+            "enable_idempotence": config.idempotence,
+            "delivery_timeout_ms": round(config.delivery_timeout * 1000),
+            "request_timeout_ms": round(config.request_timeout * 1000),
+            "linger_ms": config.linger * 1000,
+            "max_batch_size": config.max_batch_size,
+            "topic_refresh_interval": config.refresh,
+        }
+    )
+    mqtt = _DEFAULT.mqtt.model_copy(update={"port": None, "receive_maximum": config.receive_maximum})
+    http = _DEFAULT.http.model_copy(update={"port": None})
+    return _DEFAULT.model_copy(
+        update={
+            "kafka": kafka,
+            "mqtt": mqtt,
+            "http": http,
+            "max_pending_bytes": config.max_pending_bytes,
+            "drain_timeout": config.drain_timeout,
+        }
+    )
+
+
+class Doorman(Gatekeeper):
+    """Lets everyone in, after a while; forbids topics that say so."""
+
+    def __init__(self, seed: str, *, checks_topics: bool) -> None:
+        self._rng = random.Random(seed)
+        self._asks = checks_topics
+
+    async def start(self) -> None:
+        """Nothing to load."""
+
+    async def stop(self) -> None:
+        """Nothing to close."""
+
+    @property
+    def checks_topics(self) -> bool:
+        return self._asks
+
+    async def authenticate(self, connect: Connect, peer: str) -> Identity:
+        await self._think(peer)
+        if connect.username is None:
+            raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "no name")
+        return Identity(connect.client_id, connect.username, TENANT, connect.client_id)
+
+    async def may_publish(self, identity: Identity, topic: str) -> bool:
+        await self._think(identity.client_id)
+        return "forbidden" not in topic
+
+    async def _think(self, _: str) -> None:
+        if self._rng.random() < 0.5:
+            await asyncio.sleep(self._rng.uniform(0.0, 0.2))
+
+
+class SimulatedService(Service):
+    """The real one, with the models at its edges."""
+
+    def __init__(self, config: Config, cluster: Cluster, number: int) -> None:
+        super().__init__(settings(config))
+        self._config = config
+        self._cluster = cluster
+        self._number = number
+
+    def _make_producer(self) -> Producer:
+        return Producer(
+            wiring.kafka_options(self._settings, self.bootstrap_servers),
+            most_records=self._config.most_records,
+            client=partial(Client, self._cluster),
+        )
+
+    def _make_gatekeeper(self) -> Gatekeeper:
+        return Doorman(f"{self._cluster.seed}/{self._number}", checks_topics=self._config.checks_topics)
+
+
+class Process:
+    """See the module. `number` counts from 1; `up`: it accepts connections."""
+
+    def __init__(self, number: int, config: Config, cluster: Cluster, service: type[SimulatedService]) -> None:
+        self.number = number
+        self.config = config
+        self.loop = cluster.loop
+        self.cluster = cluster
+        self.service = service(config, cluster, number)
+        self.links: list[Link] = []
+        self.up = False
+        self.alive = True
+        self.began = cluster.loop.time()
+        self._world = cluster.context
+        self._context = contextvars.copy_context()
+        self._context.run(process_number.set, number)
+        self._stopping = asyncio.Event()
+        self._starting = self.loop.create_task(self._start(), context=self._context)
+
+    async def _start(self) -> None:
+        await self.service.start(self._stopping)
+        self.up = not self._stopping.is_set()
+
+    # -- its parts -----------------------------------------------------------------------------------------------------
+
+    @property
+    def frontend(self) -> Frontend:
+        assert self.service._frontend is not None
+        return self.service._frontend
+
+    @property
+    def pipeline(self) -> Pipeline:
+        assert self.service._pipeline is not None
+        return self.service._pipeline
+
+    @property
+    def budget(self) -> Budget:
+        return self.pipeline.budget
+
+    @property
+    def ledger(self) -> Ledger:
+        return self.service._ledger
+
+    # -- what happens to it --------------------------------------------------------------------------------------------
+
+    def run(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Call now, as a callback of this process."""
+        self._context.copy().run(callback, *args)
+
+    def later(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
+        if self.alive:
+            self.loop.call_later(delay, callback, *args, context=self._context)
+
+    def world_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> None:
+        self.loop.call_later(delay, callback, *args, context=self._world)
+
+    async def terminate(self) -> Drained:
+        """SIGTERM: as `adapter run` does it."""
+        self.up = False
+        self._stopping.set()
+        await self._starting
+        drained = await self.loop.create_task(self.service.stop(), context=self._context)
+        self.alive = False
+        return drained
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.up = self.alive = False
+        self.loop.kill(self.number)
+        for client in self.cluster.clients:
+            client.abandon()
+        for link in self.links:
+            link.process_killed()
