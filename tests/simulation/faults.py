@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from aiokafka import errors
 
 from tests.simulation.kafka_log import NO_LEADER, Partition
-from tests.simulation.plan import BROKERS, EVENT, TELEMETRY
+from tests.simulation.plan import BROKERS, DEAD_LETTERS, EVENT, TELEMETRY
 
 if TYPE_CHECKING:
     from tests.simulation.kafka_cluster import Cluster
     from tests.simulation.plan import Fault
 
 ELECTION = 0.3  # seconds until a broker's partitions have another leader
-NAMES = (TELEMETRY, EVENT)
+NAMES = (TELEMETRY, EVENT, DEAD_LETTERS)
 End = Callable[[], None]
 
 

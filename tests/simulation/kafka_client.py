@@ -17,6 +17,7 @@ from aiokafka import errors
 
 from tests.simulation.kafka_log import NO_LEADER
 from tests.simulation.payload import is_poison, name_of
+from tests.simulation.plan import BROKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,13 +125,17 @@ class Client:
         self._sequences: dict[tuple[str, int], int] = {}
         self._queue: list[Sent] = []
         self._unanswered: dict[Sent, None] = {}
-        self._busy: set[int] = set()
+        self._busy: dict[int, ProduceRequest] = {}
         self._fault: Exception | None = None
         self._pump_planned = False
         self.open = False
         # What `Generation` reaches into.
         self.client = SimpleNamespace(
-            force_metadata_update=self._force_metadata_update, close=self._close, cluster=self
+            force_metadata_update=self._force_metadata_update,
+            close=self._close,
+            send=self._ask_broker,
+            cluster=self,
+            _conns=self,
         )
         self._sender = SimpleNamespace(sender_task=SimpleNamespace(cancel=self._halt))
         self._message_accumulator = SimpleNamespace(fail_all=self.fail_all, _batches={})
@@ -193,6 +198,32 @@ class Client:
     def leader_for_partition(self, partition: TopicPartition) -> int | None:
         leaders = self._metadata.get(partition.topic, [])
         return leaders[partition.partition] if partition.partition < len(leaders) else None
+
+    def brokers(self) -> list[Any]:
+        return [SimpleNamespace(nodeId=number) for number in range(BROKERS)]
+
+    async def _ask_broker(self, number: int, _: object) -> Any:
+        """One broker's word on all topics, whichever request it is."""
+        await asyncio.sleep(self._rng.uniform(0.001, 0.02))
+        broker = self._cluster.brokers[number]
+        while broker.stalled:
+            await asyncio.sleep(0.1)
+        if broker.down:
+            raise errors.KafkaConnectionError
+        return SimpleNamespace(brokers=True, metadata=self._cluster.metadata())
+
+    def update_metadata(self, answer: Any) -> None:
+        self._metadata = answer.metadata
+        self._plan_pump(0.0)
+
+    def get(self, connection: tuple[int, object]) -> Any:
+        """The connection to a broker, to be closed."""
+        request = self._busy.get(connection[0])
+        return None if request is None else SimpleNamespace(close=lambda reason: self._closed(request, reason))
+
+    def _closed(self, request: ProduceRequest, _: object) -> None:
+        self._cluster.seen["connection to a silent broker closed"] += 1
+        request.fail(errors.KafkaConnectionError)
 
     def _force_metadata_update(self) -> asyncio.Future[bool]:
         future = self._loop.create_future()
@@ -262,7 +293,7 @@ class Client:
                 sent.sequence = self._sequences.get(place, 0)
                 self._sequences[place] = sent.sequence + len(sent.names)
         request = ProduceRequest(self, broker, batches)
-        self._busy.add(broker)
+        self._busy[broker] = request
         self._cluster.later(self._cluster.delay(), self._cluster.arrive, request)
         self.later(self._timeout, request.fail, errors.RequestTimedOutError)
 
@@ -298,5 +329,5 @@ class Client:
 
     def ended(self, request: ProduceRequest) -> None:
         """The next request to the broker may go."""
-        self._busy.discard(request.broker)
+        self._busy.pop(request.broker, None)
         self._plan_pump(0.0)

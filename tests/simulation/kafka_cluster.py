@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import errors
 
 from tests.simulation.kafka_log import NO_LEADER, Name, Partition, Stored
-from tests.simulation.plan import BROKERS, EVENT, TELEMETRY
+from tests.simulation.plan import BROKERS, DEAD_LETTERS, EVENT, TELEMETRY
 
 if TYPE_CHECKING:
     import contextvars
@@ -78,7 +78,7 @@ class Cluster:
         self.late = 0  # batches that landed when nobody waited for them
         self.seen: Counter[str] = Counter()
         self._turn = 0
-        for name in (TELEMETRY, EVENT):
+        for name in (TELEMETRY, EVENT, DEAD_LETTERS):
             self.create(name, plan.config.partitions)
 
     # -- topics ------------------------------------------------------------------------------------------------------
@@ -194,7 +194,7 @@ class Cluster:
             return errors.NotLeaderForPartitionError
         if sent.size > topic.largest_batch:
             return errors.MessageSizeTooLargeError
-        if sent.poisoned:
+        if sent.poisoned and sent.topic != DEAD_LETTERS:
             return (errors.InvalidTimestampError, errors.for_code(NOT_KNOWN))[len(sent.names) % 2]
         if sent.producer is not None and sent.producer <= self.fenced:
             return errors.ProducerFenced

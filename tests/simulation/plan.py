@@ -25,6 +25,7 @@ TOPICS = (
 )
 TELEMETRY = "hono.telemetry.t0"
 EVENT = "hono.event.t0"
+DEAD_LETTERS = "dead.letters"
 BROKERS = 3
 
 
@@ -44,6 +45,7 @@ class Config:
     most_records: int = 2**31 - 1
     refresh: float = 2.0
     checks_topics: bool = False
+    dead_letters: bool = False
     latency: float = 0.0  # one way to Kafka, or to a replica, more than a few milliseconds
 
 
@@ -135,15 +137,15 @@ FAULTS = {
     "answers lost": (3.0, 1),
     "slow": (4.0, 1),
     "connections refused": (4.0, 1),
-    "not authorised for a topic": (2.0, 2),
+    "not authorised for a topic": (2.0, 3),
     "not authorised for the cluster": (2.0, 1),
     "producers fenced": (0.0, 1),
     "producers forgotten": (0.0, 1),
     "sequence out of order": (0.0, 4),
     "sender dies": (0.0, 1),
-    "smaller batches allowed": (3.0, 2),
-    "partitions added": (0.0, 2),
-    "topic deleted": (3.0, 2),
+    "smaller batches allowed": (3.0, 3),
+    "partitions added": (0.0, 3),
+    "topic deleted": (3.0, 3),
 }
 FAULTS_UNTIL = 5.0
 
@@ -164,6 +166,7 @@ def make(seed: int) -> Plan:
         most_records=rng.choice((12, 2**31 - 1, 2**31 - 1, 2**31 - 1)),
         refresh=rng.choice((0.7, 2.0)),
         checks_topics=rng.random() < 0.3,
+        dead_letters=rng.random() < 0.25,
         latency=rng.choice((0.0, 0.01, 0.05, 0.15)),
     )
     devices = tuple(_device(rng, f"d{index}") for index in range(rng.randint(1, 5)))

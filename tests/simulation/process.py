@@ -17,7 +17,7 @@ from adapter.reasons import ReasonCode
 from adapter.service import Drained, Service
 from adapter.settings import Settings
 from tests.simulation.kafka_client import Client
-from tests.simulation.plan import TENANT
+from tests.simulation.plan import DEAD_LETTERS, TENANT
 from tests.simulation.virtual_loop import process_number
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def settings(config: Config) -> Settings:
             "linger_ms": config.linger * 1000,
             "max_batch_size": config.max_batch_size,
             "topic_refresh_interval": config.refresh,
+            "dead_letter_topic": DEAD_LETTERS if config.dead_letters else None,
         }
     )
     mqtt = _DEFAULT.mqtt.model_copy(update={"port": None, "receive_maximum": config.receive_maximum})

@@ -4,6 +4,7 @@
   a client can do prevents it (only transactions would), so such a first occurrence has no place in the order. It is
   counted, and it excuses nothing else.
 - A message that was refused, and whose refusal was lost with the connection, is sent once more: the same.
+- Dead letters are where they are in the order in which they were refused, which is not that of the device.
 - How often a record may be there without the device's doing is known record by record.
 """
 
@@ -14,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapter.verify.judge import Sighting, Story, Verdict, judge
+from tests.simulation.plan import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,13 +37,17 @@ def sentence(cluster: Cluster, stories: list[Story], refused: set[Name]) -> tupl
             else:
                 sightings.append(Sighting(life, place, *name))
                 in_turn.append((stored.turn, Sighting(life, 0, *name)))
+
+    def has_a_place(sighting: Sighting) -> bool:
+        return sighting[2:] not in refused and not sighting.topic.startswith(DEAD_LETTERS)
+
     in_turn.sort(key=lambda each: each[0])
     for story in stories:  # who was refused after a first try of unknown outcome was told the truth about the second
         tries = {number: story.transmissions[number] + cluster.repeats[story.name, number] for number in story.refused}
         story.refused = {number for number, count in tries.items() if count <= 1}
     repeats = cluster.repeats.total()
-    ordered = judge(stories, [each for each in sightings if each[2:] not in refused], repeats=repeats)
-    across = judge(stories, [each for _, each in in_turn if each[2:] not in refused], repeats=repeats)
+    ordered = judge(stories, filter(has_a_place, sightings), repeats=repeats)
+    across = judge(stories, filter(has_a_place, (each for _, each in in_turn)), repeats=repeats)
     verdict = replace(judge(stories, sightings, repeats=repeats), reordered=ordered.reordered)
     complaints = [] if verdict.good else [str(verdict)]
     if across.reordered:
