@@ -165,8 +165,8 @@ class Owner(Protocol):
     def settled(self) -> None:
         """Some of its runs have an outcome: called once for each connection that a batch touches."""
 
-    def fails_on(self, outcome: Outcome) -> bool:
-        """Whether this outcome of one of its messages ends the connection, so that what it sent later must not land."""
+    def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
+        """Whether this outcome of these messages ends the connection, so that what it sent later must not land."""
 
     def split(self, run: Run) -> list[Run]:
         """Put two halves in the place of a run of several messages, and return them."""

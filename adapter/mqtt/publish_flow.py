@@ -66,6 +66,7 @@ class PublishFlow:
         "_alike",
         "_cache",
         "_earlier",
+        "_failed",
         "_frontend",
         "_prefixes",
         "_releases_seen",
@@ -82,6 +83,7 @@ class PublishFlow:
     def __init__(self, session: Session, identity: Identity, earlier: Earlier | None = None) -> None:
         self._session = session
         self._earlier = earlier
+        self._failed = False  # the turn of a message that ends the connection has come
         self.listed_in: Earlier | None = None
         self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
         self._frontend = session.frontend
@@ -395,7 +397,7 @@ class PublishFlow:
         ledger.refused[qos][refusal.reason] += 1
         outcome = Outcome(Fate.REFUSED, refusal.reason, refusal.text)
         self._answer(Answer([packet_id], outcome, self._frontend.time()))
-        return self.fails_on(outcome)
+        return self.fails_on(outcome, [packet_id])
 
     def _answer(self, answer: Answer) -> None:
         self.window.add(answer)
@@ -406,19 +408,27 @@ class PublishFlow:
         self.answers_ready = False
         self.settled()
 
-    def fails_on(self, outcome: Outcome) -> bool:
+    def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
         """MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
 
-        Nor does a 5.0 device learn of a refusal when its connection has ended or is about to: it sends the message
-        again, and by then it may be accepted.
+        Nor does a 5.0 device learn of a refusal when its connection has ended or is about to, and it has not come back
+        for the message: it will send it again, and by then it may be accepted.
         """
-        session = self._session
-        if not session.is_open:
-            return True
-        if outcome.fate is Fate.REFUSED and session.level == MQTT_5 and not session.pauses & Pause.FAILED:
-            return False
-        session.pause(Pause.FAILED)
+        if outcome.fate is Fate.REFUSED:
+            if self.hears_refusals:
+                return False
+            joined = self.joined or {}
+            if all(packet_id in joined and joined[packet_id].heir.hears_refusals for packet_id in packet_ids):
+                return False
+        if self._session.is_open:
+            self._session.pause(Pause.FAILED)
         return True
+
+    @property
+    def hears_refusals(self) -> bool:
+        """Whether a message of this connection can be refused and the rest go on."""
+        session = self._session
+        return session.is_open and session.level == MQTT_5 and not session.pauses & Pause.FAILED
 
     def settled(self) -> None:
         """Write the PUBACKs of all that is settled at the front of the window, in one piece."""
@@ -428,6 +438,8 @@ class PublishFlow:
             return
         if not session.is_open:
             self._pass_on(entries)
+            return
+        if self._failed:  # what comes after the message that failed must not be acknowledged before it
             return
         counters = self._frontend.counters
         now = self._frontend.time()
@@ -448,6 +460,7 @@ class PublishFlow:
         if out:
             session.write(b"".join(out))
         if outcome is not None and outcome is not ACKNOWLEDGED:
+            self._failed = True
             session.fail(outcome)
         elif session.pauses & Pause.WINDOW:
             session.resume(Pause.WINDOW)
@@ -470,16 +483,26 @@ class PublishFlow:
 
     @property
     def heirs(self) -> Iterable[PublishFlow]:
-        """The later connections that joined messages of this one, those that joined theirs, and so on."""
+        """The later connections that joined messages of this one, those that joined theirs, and so on.
+
+        And those in between: one that has joined in another's place has left it with what it sent itself.
+        """
         found: dict[PublishFlow, None] = {self: None}
         waiting = [self]
         while waiting:
-            for joined in (waiting.pop().joined or {}).values():
-                if joined.heir not in found:
-                    found[joined.heir] = None
-                    waiting.append(joined.heir)
+            flow = waiting.pop()
+            for joined in (flow.joined or {}).values():
+                for later in (*joined.heir.between(flow), joined.heir):
+                    if later not in found:
+                        found[later] = None
+                        waiting.append(later)
         del found[self]
         return found
+
+    def between(self, earlier: PublishFlow) -> list[PublishFlow]:
+        """The connections after that one and before this one that have something pending."""
+        flows = self._earlier.flows if self._earlier is not None else []
+        return flows[flows.index(earlier) + 1 :] if earlier in flows else []
 
     @property
     def unanswered(self) -> list[PublishFlow]:

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import errors
+from aiokafka.protocol.admin import DescribeConfigsRequest
 
 from tests.simulation.kafka_log import NO_LEADER
 from tests.simulation.payload import is_poison, name_of
@@ -134,6 +135,7 @@ class Client:
             force_metadata_update=self._force_metadata_update,
             close=self._close,
             send=self._ask_broker,
+            get_random_node=lambda: self._rng.randrange(BROKERS),
             cluster=self,
             _conns=self,
         )
@@ -202,15 +204,23 @@ class Client:
     def brokers(self) -> list[Any]:
         return [SimpleNamespace(nodeId=number) for number in range(BROKERS)]
 
-    async def _ask_broker(self, number: int, _: object) -> Any:
-        """One broker's word on all topics, whichever request it is."""
+    async def _ask_broker(self, number: int, request: object) -> Any:
+        """One broker's word on all topics: where they are, or how large their batches may be."""
         await asyncio.sleep(self._rng.uniform(0.001, 0.02))
         broker = self._cluster.brokers[number]
         while broker.stalled:
             await asyncio.sleep(0.1)
         if broker.down:
             raise errors.KafkaConnectionError
+        if isinstance(request, DescribeConfigsRequest):
+            return SimpleNamespace(resources=[] if self._cluster.tells_nothing else self._limits())
         return SimpleNamespace(brokers=True, metadata=self._cluster.metadata())
+
+    def _limits(self) -> list[tuple[int, str, int, str, list[tuple[str, str]]]]:
+        return [
+            (0, "", 2, topic.name, [("max.message.bytes", str(topic.largest_batch))])
+            for topic in self._cluster.topics.values()
+        ]
 
     def update_metadata(self, answer: Any) -> None:
         self._metadata = answer.metadata

@@ -70,6 +70,7 @@ class Cluster:
         self.answers_lost = 0
         self.slow = 0
         self.refuses_connections = 0
+        self.tells_nothing = self.rng.random() < 0.3  # about how large a batch may be
         self.denied = 0  # idempotent writing is not allowed
         self.producers = 0  # ids given out so far
         self.fenced = 0  # ids up to this one

@@ -150,7 +150,8 @@ class World:
             self._process.kill()
         else:
             calm = not any(
-                fault.at - plan.config.drain_timeout < plan.stop_at < fault.at + fault.span + CALM for fault in plan.faults
+                fault.at - plan.config.drain_timeout < plan.stop_at < fault.at + fault.span + CALM
+                for fault in plan.faults
             )
             await self._terminate(calm=calm)
         self._process = None

@@ -84,7 +84,7 @@ class FakeOwner:
     def settled(self) -> None:
         self.settled_calls += 1
 
-    def fails_on(self, outcome: Outcome) -> bool:
+    def fails_on(self, outcome: Outcome, _: list[bytes]) -> bool:
         return self.fails or outcome.fate is not Fate.REFUSED
 
     def split(self, run: Run) -> list[Run]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.errors import RejectedError
+from adapter.errors import RejectedError, TransientKafkaError
 from adapter.reasons import Reason
 from tests.support.front_end import Device, World
 from tests.support.packets import DISCONNECT, puback, publish
@@ -219,3 +219,38 @@ def test_a_chain_of_returns_fails_and_is_withdrawn_as_one() -> None:
     assert log(world) == [1, 1998, 1999]
     assert world.balanced()
     assert world.frontend._pending == {}
+
+
+def test_a_refusal_that_the_connection_hears_that_joined_ends_nothing() -> None:
+    world = World()
+    first = world.device(level=5)
+    send(first, 1, level=5)
+    world.time.turn()
+    first.session.gone()
+    second = world.device(level=5)
+    send(second, 1, level=5, dup=True)
+    send(second, 2, level=5)
+    world.kafka.answer(RejectedError("no"))
+    world.answer_all()
+    assert second.wire.take()[2:5] == b"\x00\x01\x83"
+    assert log(world) == [2]
+    assert not second.wire.closed
+    assert world.balanced()
+
+
+@BOTH
+def test_what_a_connection_in_between_has_sent_fails_with_what_came_before_it(level: int) -> None:
+    """The third connection joins the first in the place of the second, which has the last message."""
+    world = World()
+    send(world.device(level=level), 1, 2, level=level)
+    world.time.advance(5)
+    second = world.device(level=level)
+    send(second, 1, 2, level=level, dup=True)
+    send(second, 3, level=level)
+    send(world.device(level=level), 1, 2, 3, level=level, dup=True)
+    while not world.ledger.unknown[1]:
+        world.time.advance(1)
+    world.kafka.answer(TransientKafkaError("no leader"))
+    world.answer_all()
+    assert log(world) == []
+    assert world.balanced()

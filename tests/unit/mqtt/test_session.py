@@ -433,6 +433,24 @@ def test_what_stands_behind_a_refused_message_of_a_connection_that_has_ended_doe
 
 
 @BOTH
+def test_nothing_is_acknowledged_after_a_message_that_ends_the_connection(world: World, level: int) -> None:
+    """Closings are paced: Kafka can answer for other partitions before the connection's turn has come."""
+    device = world.device(level=level)
+    device.send(publish("t", b"1", level=level, packet_id=1))
+    world.time.advance(30)
+    device.send(publish("p1/t", b"2", level=level, packet_id=2))
+    world.time.turn()
+    while not world.ledger.unknown[1]:
+        world.time.advance(0.001)
+    assert not device.wire.closed
+    world.kafka.answer(at=1)
+    assert device.wire.take() == b""
+    world.time.advance(1)
+    assert device.wire.closed
+    assert world.balanced()
+
+
+@BOTH
 def test_after_the_delivery_timeout_the_device_is_closed_without_puback(world: World, level: int) -> None:
     device = world.device(level=level)
     device.send(publish("t", level=level))
