@@ -31,6 +31,7 @@ from adapter.errors import TransientKafkaError
 from adapter.kafka import limits
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
+from adapter.kafka.load import Load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
@@ -66,6 +67,7 @@ class Generation:
             Partition, int
         ] = {}  # the broker that led when the batch without an answer was handed over
         self._asked = float("-inf")
+        self._load = Load()
         self.batches = 0
         self.dead = False
 
@@ -106,6 +108,7 @@ class Generation:
     def halt(self) -> None:
         """Send nothing more, and fail what has no answer with ProducerClosed. What is on the wire may still land."""
         self.dead = True
+        self._load.let_go()
         # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. This and
         # `follow_leaders` are the only uses of its private attributes.
         sender = self._producer._sender  # noqa: SLF001 - see above
@@ -181,16 +184,31 @@ class Generation:
                 assert fits is not None, "a batch is larger than its records were estimated"
         return builder
 
-    async def write(self, topic: str, partition: int, builder: Any) -> int:
-        """Write what `encode` made; returns the offset of its first record, -1 if none is told. Raises KafkaError."""
-        leader = self._producer.client.cluster.leader_for_partition(TopicPartition(topic, partition))
+    async def write(self, topic: str, partition: int, builder: Any, size: int) -> int:
+        """Write what `encode` made, of about `size` bytes; returns its first offset, or -1. Raises KafkaError."""
+        leader = self._leader(topic, partition)
+        await self._load.enter(leader, size)
+        try:
+            if self.dead:
+                raise TransientKafkaError("the producer was given up before the batch was sent")
+            if self._leader(topic, partition) != leader:
+                raise TransientKafkaError(f"partition {partition} of {topic} has got another leader")
+            return await self._write(topic, partition, builder, leader)
+        finally:
+            self._load.leave(leader, size)
+
+    def _leader(self, topic: str, partition: int) -> int:
+        leader: int | None = self._producer.client.cluster.leader_for_partition(TopicPartition(topic, partition))
         if leader is None or leader == NO_LEADER:
             self._ask_about_partitions()
             missing = "is not known" if leader is None else "has no leader"
             raise TransientKafkaError(f"partition {partition} of {topic} {missing}")
+        return leader
+
+    async def _write(self, topic: str, partition: int, builder: Any, leader: int) -> int:
         self._given_to[topic, partition] = leader
         try:
-            # Nothing is awaited between this look at the metadata and the one that aiokafka takes.
+            # Nothing is awaited between the last look at the metadata and the one that aiokafka takes.
             metadata = await (await self._producer.send_batch(builder, topic, partition=partition))
         except Exception as error:
             if self._options.enable_idempotence:

@@ -256,7 +256,7 @@ class Producer:
         generation = flight.generation
         error: KafkaError | None = None
         try:
-            flight.batch.base_offset = await generation.write(*partition, builder)
+            flight.batch.base_offset = await generation.write(*partition, builder, flight.batch.size)
             self._health.wrote(_now())
         except KafkaError as failure:
             error = failure

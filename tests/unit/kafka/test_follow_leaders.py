@@ -90,7 +90,7 @@ async def generation() -> Generation:
 
 async def write(generation: Generation) -> tuple[Client, asyncio.Task[int]]:
     client: Any = generation._producer
-    writing = asyncio.create_task(generation.write(*PARTITION, generation.encode(make_batch("plant", 0, [b"1"]))))
+    writing = asyncio.create_task(generation.write(*PARTITION, generation.encode(make_batch("plant", 0, [b"1"])), 100))
     await asyncio.sleep(0)
     return client, writing
 

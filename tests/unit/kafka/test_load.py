@@ -1,0 +1,138 @@
+"""A broker is given a bounded number of bytes at a time, and no other broker waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from adapter.kafka.generation import Generation
+from adapter.kafka.load import MOST_BYTES, Load
+from adapter.kafka.options import KafkaOptions
+
+if TYPE_CHECKING:
+    from aiokafka.structs import TopicPartition
+
+
+class Batches:
+    """Batches that enter, and note in which order they got their turn."""
+
+    def __init__(self, most: int = 100) -> None:
+        self.load = Load(most)
+        self.entered: list[str] = []
+        self.tasks: dict[str, asyncio.Task[None]] = {}
+
+    async def come(self, name: str, size: int, broker: int = 1) -> None:
+        async def enter() -> None:
+            await self.load.enter(broker, size)
+            self.entered.append(name)
+
+        self.tasks[name] = asyncio.create_task(enter())
+        await self.settle()
+
+    async def go(self, size: int, broker: int = 1) -> None:
+        self.load.leave(broker, size)
+        await self.settle()
+
+    @staticmethod
+    async def settle() -> None:
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+
+async def test_batches_enter_up_to_the_limit_and_the_rest_in_the_order_in_which_they_came() -> None:
+    batches = Batches()
+    for name, size in (("a", 60), ("b", 40), ("c", 80), ("d", 10)):
+        await batches.come(name, size)
+    assert batches.entered == ["a", "b"]
+    await batches.go(60)
+    assert batches.entered == ["a", "b"], "d does not pass c"
+    await batches.go(40)
+    assert batches.entered == ["a", "b", "c", "d"]
+
+
+async def test_a_batch_larger_than_the_limit_goes_alone() -> None:
+    batches = Batches()
+    await batches.come("small", 10)
+    await batches.come("large", 500)
+    assert batches.entered == ["small"]
+    await batches.go(10)
+    await batches.come("next", 10)
+    assert batches.entered == ["small", "large"]
+    await batches.go(500)
+    assert batches.entered == ["small", "large", "next"]
+
+
+async def test_a_broker_that_does_not_answer_holds_up_no_other() -> None:
+    batches = Batches()
+    await batches.come("silent", 100, broker=1)
+    await batches.come("stuck", 100, broker=1)
+    await batches.come("free", 100, broker=2)
+    assert batches.entered == ["silent", "free"]
+    await batches.go(100)
+    assert batches.entered == ["silent", "free", "stuck"]
+
+
+async def test_one_that_gives_up_waiting_leaves_its_turn_to_the_next() -> None:
+    batches = Batches()
+    for name in ("a", "b", "c"):
+        await batches.come(name, 100)
+    batches.tasks["b"].cancel()
+    await batches.go(100)
+    assert batches.entered == ["a", "c"]
+
+
+async def test_one_that_is_cancelled_as_its_turn_comes_leaves_again() -> None:
+    batches = Batches()
+    for name in ("a", "b", "c"):
+        await batches.come(name, 100)
+    batches.load.leave(1, 100)
+    batches.tasks["b"].cancel()
+    await batches.settle()
+    assert batches.entered == ["a", "c"]
+
+
+async def test_when_nothing_more_is_sent_nobody_waits() -> None:
+    batches = Batches()
+    for name in ("a", "b", "c"):
+        await batches.come(name, 100)
+    batches.load.let_go()
+    await batches.settle()
+    assert batches.entered == ["a", "b", "c"]
+    for _ in range(3):
+        await batches.go(100)
+    await batches.come("d", 100)
+    assert batches.entered == ["a", "b", "c", "d"]
+
+
+class Client:
+    """Stands for aiokafka's producer, client and cluster: partition 7 is led by broker 7, all others by broker 1."""
+
+    def __init__(self, **_options: Any) -> None:
+        self.client = self.cluster = self
+        self.given: list[asyncio.Future[None]] = []
+
+    def leader_for_partition(self, partition: TopicPartition) -> int:
+        return 7 if partition.partition == 7 else 1
+
+    async def send_batch(self, *_: Any, **__: Any) -> asyncio.Future[None]:
+        self.given.append(asyncio.get_running_loop().create_future())
+        return self.given[-1]
+
+
+async def test_after_an_outage_a_broker_is_given_no_more_than_the_limit_at_a_time() -> None:
+    generation = Generation(KafkaOptions("nowhere:9092"), client=Client)
+    client: Any = generation._producer
+    size = MOST_BYTES // 4
+    writing = [asyncio.create_task(generation.write("plant", partition, object(), size)) for partition in range(20)]
+    rounds = []
+    while not all(task.done() for task in writing):
+        for _ in range(5):
+            await asyncio.sleep(0)
+        given, client.given = client.given, []
+        rounds.append(len(given))
+        for answer in given:
+            answer.set_result(None)
+        for _ in range(5):
+            await asyncio.sleep(0)
+    assert [task.result() for task in writing] == [-1] * 20
+    assert rounds == [5, 4, 4, 4, 3], "four at broker 1, and at first the one at broker 7"
