@@ -25,12 +25,13 @@ from adapter.reasons import ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from adapter.identity.loading import PluginPlan
     from adapter.model import Connect
 
 STOP_SECONDS = 3.0
 
 _NOBODY_COULD_CONNECT = (
-    f"{PLUGINS} names no plugin that checks credentials, and authentication is required: nobody could connect. Set "
+    f"{PLUGINS} names no plugin that checks credentials, and authentication is required: nobody could connect; set "
     f'{PLUGINS}={{"amqtt.plugins.authentication.FileAuthPlugin": {{"password_file": "..."}}}} '
     "or ADAPTER_AUTH__REQUIRED=false"
 )
@@ -54,6 +55,14 @@ class IdentityConfig:
     timeout: float = 10.0
 
 
+def check_plugins(config: IdentityConfig) -> PluginPlan:
+    """Find whether the plugins can be used, without making one. Raises ConfigurationError with all that is wrong."""
+    plugins = plan(config.plugins)
+    if config.required and not plugins.authenticates:
+        raise ConfigurationError(_NOBODY_COULD_CONNECT)
+    return plugins
+
+
 class Gatekeeper:
     """Answers for every connection. `start` first; `stop` may be called at any time, and again."""
 
@@ -67,9 +76,7 @@ class Gatekeeper:
     async def start(self) -> None:
         """Load the plugins. Raises ConfigurationError with everything that is wrong with them."""
         config = self._config
-        plugins = plan(config.plugins)
-        if config.required and not plugins.authenticates:
-            raise ConfigurationError(_NOBODY_COULD_CONNECT)
+        plugins = check_plugins(config)
         if not plugins.configs:
             return
         self._authenticates = plugins.authenticates

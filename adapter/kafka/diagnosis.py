@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 DIAGNOSIS_SECONDS = 3.0  # brokers answer in milliseconds, or are away
 
-# OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH: the authority is not to blame.
-WRONG_NAME = (62, 64)
+# OpenSSL's X509_V_ERR_… CERT_NOT_YET_VALID, CERT_HAS_EXPIRED, HOSTNAME_MISMATCH and IP_ADDRESS_MISMATCH.
+AUTHORITY_NOT_TO_BLAME = (9, 10, 62, 64)
 
 
 async def why_unreachable(
@@ -39,7 +39,7 @@ async def why_unreachable(
     failures = await asyncio.gather(*(_failure(host, port, options, limit) for host, port in addresses))
     found = [
         # A broker that answers and refuses tells more than one that does not answer.
-        (not _refused(failure), f"{host}:{port}: {_words(failure, options, limit)}")
+        (not _refused(failure), f"{host}:{port}: {words(failure, options, limit)}")
         for (host, port), failure in zip(addresses, failures, strict=True)
         if failure is not None
     ]
@@ -60,20 +60,22 @@ async def _failure(host: str, port: int, options: dict[str, Any], limit: float) 
     return None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what it was raised from."""
     while error is not None:
         yield error
         error = error.__cause__
 
 
 def _refused(error: Exception) -> bool:
-    return any(isinstance(cause, (errors.KafkaError, ssl.SSLError)) for cause in _causes(error))
+    return any(isinstance(cause, (errors.KafkaError, ssl.SSLError)) for cause in causes(error))
 
 
-def _words(error: Exception, options: dict[str, Any], limit: float) -> str:
+def words(error: Exception, options: Mapping[str, Any], limit: float) -> str:
+    """What a failure of a connection made with these options means, after `limit` seconds at most."""
     protocol = f"ADAPTER_KAFKA__SECURITY_PROTOCOL={options['security_protocol']}"
     text = f"the broker closes the connection: does it speak {protocol} here?"
-    for cause in _causes(error):
+    for cause in causes(error):
         match cause:
             case errors.SaslAuthenticationFailed():
                 said = " ".join(map(str, cause.args))
@@ -83,7 +85,7 @@ def _words(error: Exception, options: dict[str, Any], limit: float) -> str:
             case errors.IllegalSaslStateError():
                 text = f"the broker does not authenticate anyone here: check {protocol}"
             case ssl.SSLCertVerificationError():
-                check = "" if cause.verify_code in WRONG_NAME else ": check ADAPTER_KAFKA__SSL_CAFILE"
+                check = "" if cause.verify_code in AUTHORITY_NOT_TO_BLAME else ": check ADAPTER_KAFKA__SSL_CAFILE"
                 text = f"the broker's certificate is not accepted ({cause.verify_message}){check}"
             case ssl.SSLError():
                 text = f"TLS failed ({cause.reason or cause}): check ADAPTER_KAFKA__SSL_CERTFILE, and {protocol}"

@@ -41,10 +41,10 @@ def test_version() -> None:
 def test_help_names_every_command() -> None:
     done = command("--help")
     assert done.returncode == 0
-    assert all(f"    {name} " in done.stdout for name in ("run", "tail", "explain", "passwd"))
+    assert all(f"    {name} " in done.stdout for name in ("run", "check", "tail", "explain", "passwd"))
 
 
-@pytest.mark.parametrize("name", ["run", "tail", "explain", "passwd"])
+@pytest.mark.parametrize("name", ["run", "check", "tail", "explain", "passwd"])
 def test_help_of_a_command(name: str) -> None:
     done = command(name, "--help")
     assert done.returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -289,3 +290,46 @@ async def test_a_topic_that_may_not_be_written_to_waits_for_the_right_and_the_ot
     assert [record.value for record in read_all(secured.kafka.bootstrap, topics[denied])] == waits.acked
     values = [record.value for record in read_all(secured.kafka.bootstrap, topics[open_])]
     assert list(dict.fromkeys(values)) == other.acked
+
+
+def checked(variables: dict[str, str], *arguments: str) -> dict[tuple[str, str], tuple[str, str]]:
+    """What `check` finds about Kafka, without any secret in it: check and subject → verdict and text."""
+    done = command("check", "--json", *arguments, **variables)
+    assert not any(secret in done.stdout + done.stderr for secret in (PASSWORD, WRONG, KEY_PASSWORD))
+    found = json.loads(done.stdout)["findings"]
+    return {(each["check"], each["subject"]): (each["verdict"], each["text"]) for each in found}
+
+
+def test_check_names_the_step_at_which_a_connection_ends(secured: Secured) -> None:
+    sasl, tls = secured.kafka.secure["SASL_PLAINTEXT"], secured.kafka.secure["SSL"]
+    wrong = checked(secured.plain(WRONG))["bootstrap server", sasl]
+    assert wrong[0] == "FAILED"
+    assert wrong[1].startswith("SASL fails: authentication failed (")
+    strange = {**secured.tls(), "KAFKA__SSL_CAFILE": secured.stranger}
+    assert checked(strange)["bootstrap server", tls][1].startswith("TLS fails: the broker's certificate is not accep")
+    assert checked(secured.tls())["bootstrap server", tls][1].startswith("TLS fails: ")  # no certificate of ours
+    plain = {"KAFKA__BOOTSTRAP_SERVERS": sasl}
+    assert checked(plain)["bootstrap server", sasl][1].startswith("API fails: the broker closes the connection: ")
+
+
+def test_check_looks_at_every_certificate(secured: Secured) -> None:
+    variables = secured.tls(
+        SSL_CERTFILE=secured.certfile, SSL_KEYFILE=secured.keyfile, SSL_KEY_PASSWORD=KEY_PASSWORD
+    )  # fmt: skip
+    found = checked(variables)
+    subjects = {subject: verdict for (check, subject), (verdict, _) in found.items() if check == "certificate"}
+    own = ("ADAPTER_KAFKA__SSL_CAFILE", "ADAPTER_KAFKA__SSL_CERTFILE")
+    assert subjects == dict.fromkeys((*own, secured.kafka.secure["SSL"]), "ok")
+    assert found["bootstrap server", secured.kafka.secure["SSL"]][0] == "ok"
+
+
+def test_check_says_which_rights_are_missing(secured: Secured, unique: Callable[[str], str]) -> None:
+    open_, described, hidden = (secured.kafka.create_topic(unique(name), 1) for name in ("open", "described", "hidden"))
+    secured.allow(described, AclOperation.DESCRIBE)
+    secured.allow(hidden, AclOperation.CREATE)  # which does not show it
+    named = [argument for topic in (open_, described, hidden) for argument in ("--topic", topic)]
+    found = checked(secured.plain(), *named)
+    assert found["rights", open_][0] == "ok"
+    assert found["rights", described] == ("FAILED", "may not be written to")
+    assert found["durability", described][0] == found["messages", described][0] == "unknown"
+    assert found["topic", hidden] == ("FAILED", "may not be described: it is missing, or forbidden")

@@ -39,3 +39,11 @@ def keystore(certificate: Path, key: Path) -> str:
     path = certificate.with_suffix(".keystore")
     path.write_text(key.read_text() + certificate.read_text())
     return str(path)
+
+
+def expired(certificate: Path, key: Path) -> Path:
+    """The same certificate, signed by itself and over; the key is not locked."""
+    path = certificate.with_suffix(".expired")
+    command = ("openssl", "x509", "-days", "-1", "-in", str(certificate), "-signkey", str(key), "-out", str(path))
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return path

@@ -1,0 +1,114 @@
+"""`check`: what would keep the service from running well, before it runs. Only looks."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from adapter.commands import exits
+from adapter.commands.run import OTHER_FILES
+from adapter.errors import ConfigurationError
+from adapter.preflight.everything import Here, preflight
+from adapter.preflight.finding import Verdict, from_problem
+from adapter.preflight.local import hard_limit_of_open_files
+from adapter.preflight.names import Asked
+from adapter.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adapter.commands import Commands
+    from adapter.preflight.finding import Finding
+
+# One plural is needed, and one verdict is shouted.
+COUNTED = {
+    Verdict.OK: "ok",
+    Verdict.WARNING: "warnings",
+    Verdict.FAILED: "FAILED",
+    Verdict.UNKNOWN: "unknown",
+}
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "check",
+        help="say what would keep the service from running well",
+        description="Looks at the settings, this machine, the plugins, the certificates and Kafka, as the service "
+        "would use them: one line each, with what to do where it is not ok. Writes nothing, neither here nor in Kafka, "
+        "and creates no topic. Whether a record is really taken is known only by writing one.",
+        epilog="Exit codes: 0 nothing failed, 1 something failed (or, with --strict, there is a warning), 2 wrong "
+        "arguments or settings.",
+    )
+    parser.add_argument(
+        "--tenant", metavar="T", action="append", default=[], help="look at the topics of this tenant; repeat"
+    )
+    parser.add_argument("--topic", metavar="T", action="append", default=[], help="look at this Kafka topic; repeat")
+    parser.add_argument("--strict", action="store_true", help="a warning is a failure")
+    parser.add_argument(
+        "--timeout", metavar="SECONDS", type=_seconds, default=5.0, help="for each step towards a broker; default: 5"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
+    parser.set_defaults(command=run)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError("must be a number of seconds above 0")
+    return seconds
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the findings."""
+    form = as_json if arguments.json else as_text
+    try:
+        settings = load_settings(os.environ)
+    except ConfigurationError as error:
+        findings = [from_problem("settings", problem) for problem in error.problems]
+        sys.stdout.write(form(findings, exits.USAGE))
+        return exits.USAGE
+    asked = Asked(tuple(arguments.tenant), tuple(arguments.topic))
+    if problems := list(asked.problems(settings)):
+        sys.stderr.write("".join(f"{problem}\n" for problem in problems))
+        return exits.USAGE
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what concerns the reader is in the findings
+    here = Here(time.time, hard_limit_of_open_files(), OTHER_FILES)
+    findings = asyncio.run(preflight(settings, asked, here, arguments.timeout))
+    bad = {Verdict.FAILED, Verdict.WARNING} if arguments.strict else {Verdict.FAILED}
+    code = exits.NOT_FIT if any(finding.verdict in bad for finding in findings) else exits.OK
+    sys.stdout.write(form(findings, code))
+    return code
+
+
+def as_json(findings: Sequence[Finding], code: int) -> str:
+    """One object: the findings, how many there are of each verdict, and the exit code."""
+    counts = Counter(finding.verdict for finding in findings)
+    summary = {verdict.value: counts[verdict] for verdict in Verdict}
+    answer = {"findings": [asdict(finding) for finding in findings], "summary": summary, "exit_code": code}
+    return json.dumps(answer, ensure_ascii=False) + "\n"
+
+
+def as_text(findings: Sequence[Finding], _: int) -> str:
+    """A line for each, and one for all; names of files or topics cannot break a line."""
+    lines = [_line(finding) for finding in findings]
+    counts = Counter(finding.verdict for finding in findings)
+    lines.append(", ".join(f"{counts[verdict]} {word}" for verdict, word in COUNTED.items()))
+    return "\n".join(lines) + "\n"
+
+
+def _line(finding: Finding) -> str:
+    fix = f" → {finding.fix}" if finding.fix else ""
+    line = f"{finding.verdict:8} {finding.check:16} {finding.subject}: {finding.text}{fix}"
+    return "".join(character if character.isprintable() else "?" for character in line)

@@ -1,0 +1,59 @@
+"""This machine: the ports to listen on, and how many files a process may have open."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from adapter.preflight.finding import failed, ok, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from adapter.preflight.finding import Finding
+
+MAX_CONNECTIONS = "ADAPTER_MQTT__MAX_CONNECTIONS"
+
+
+def check_port(variable: str, host: str, port: int | None) -> Finding:
+    """Whether the address could be listened on. It is not: a listener would take connections, for a moment."""
+    if port is None:
+        return ok("port", variable, "empty: off")
+    address = f"{host}:{port}"
+    try:
+        _bind(host, port)
+    except OSError as error:
+        fix = f"end what listens there (the adapter itself, if it runs), or set {variable} to another port"
+        return failed("port", variable, f"{address} cannot be used ({os.strerror(error.errno or 0)})", fix)
+    return ok("port", variable, f"{address} is free")
+
+
+def _bind(host: str, port: int) -> None:
+    with ExitStack() as opened:
+        for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+            probe = opened.enter_context(socket.socket(family, kind, protocol))
+            # As asyncio's servers do: a port whose last connections are not quite over may be used.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind(address)
+
+
+def check_open_files(connections: int, others: int, hard_limit: int) -> Iterator[Finding]:
+    """The service raises its own limit as far as the hard limit lets it."""
+    needed = connections + others
+    if hard_limit == resource.RLIM_INFINITY or hard_limit >= needed:
+        allowed = "any number" if hard_limit == resource.RLIM_INFINITY else str(hard_limit)
+        yield ok("open files", MAX_CONNECTIONS, f"{connections} connections need {needed} files, {allowed} allowed")
+    else:
+        text = f"{connections} connections need {needed} open files, and {hard_limit} are allowed"
+        fix = f"raise the hard limit (`ulimit -Hn {needed}`), or lower it to {max(hard_limit - others, 1)}"
+        yield warning("open files", MAX_CONNECTIONS, text, fix)
+
+
+def hard_limit_of_open_files() -> int:
+    """Of this process, as children of the same parent have it."""
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[1]
