@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from aiokafka import errors
 from aiokafka.conn import collect_hosts, create_conn
@@ -30,6 +30,13 @@ CONFIGS = (
     "message.timestamp.type",
     "min.insync.replicas",
 )
+
+
+class Broker(Protocol):
+    """aiokafka's connection, as it is used here."""
+
+    async def send(self, question: Any) -> Any:
+        """Return the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,9 @@ class ClockFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """What one broker says about all."""
+    """What one broker says about all; `brokers` are the addresses at which clients should find them."""
 
+    brokers: tuple[tuple[str, int], ...]
     operations: frozenset[str] | None
     topics: tuple[TopicFacts, ...]
     clock: ClockFacts
@@ -96,18 +104,23 @@ async def inspect(options: KafkaOptions, topics: Sequence[str], clock: Callable[
         return Inspection(reached)
     try:
         with closing(await _connected(*good, connection, limit)) as broker:
-            metadata = await _ask(broker, AskTopics(list(topics)), limit)
-            addresses = [(host, port) for _, host, port, _ in metadata.brokers]
-            cluster = ClusterFacts(
-                operations(metadata.operations),
-                await _topics(broker, topics, metadata.topics, limit),
-                await _clock(broker, clock, limit),
-            )
+            cluster = await describe(broker, topics, clock, limit)
     except UNREACHED as error:
         return Inspection(reached, why=f"{good[0]}:{good[1]}: {error or type(error).__name__}")
-    new = [address for address in addresses if address not in tried]
+    new = [address for address in cluster.brokers if address not in tried]
     tried |= dict(zip(new, await _reach_all(new, connection, limit), strict=True))
-    return Inspection(reached, tuple(tried[address] for address in addresses), cluster)
+    return Inspection(reached, tuple(tried[address] for address in cluster.brokers), cluster)
+
+
+async def describe(broker: Broker, topics: Sequence[str], clock: Callable[[], float], limit: float) -> ClusterFacts:
+    """Ask one broker; each question has `limit` seconds. Raises one of `UNREACHED`."""
+    metadata = await _ask(broker, AskTopics(list(topics)), limit)
+    return ClusterFacts(
+        tuple((host, port) for _, host, port, _ in metadata.brokers),
+        operations(metadata.operations),
+        await _topics(broker, topics, metadata.topics, limit),
+        await _clock(broker, clock, limit),
+    )
 
 
 async def _reach_all(
@@ -121,12 +134,12 @@ async def _connected(host: str, port: int, connection: Mapping[str, Any], limit:
         return await create_conn(host, port, **connection)
 
 
-async def _ask(broker: Any, question: Any, limit: float) -> Any:
+async def _ask(broker: Broker, question: Any, limit: float) -> Any:
     async with asyncio.timeout(limit):
         return await broker.send(question)
 
 
-async def _topics(broker: Any, asked: Sequence[str], answers: Sequence[Any], limit: float) -> tuple[TopicFacts, ...]:
+async def _topics(broker: Broker, asked: Sequence[str], answers: Sequence[Any], limit: float) -> tuple[TopicFacts, ...]:
     """In the order in which they were asked for."""
     there = [name for code, name, *_ in answers if code == NO_ERROR]
     configs = await _configs(broker, there, limit) if there else {}
@@ -146,7 +159,7 @@ def _topic(name: str, partitions: Sequence[Any], bits: int, config: tuple[Mappin
 
 
 async def _configs(
-    broker: Any, topics: Sequence[str], limit: float
+    broker: Broker, topics: Sequence[str], limit: float
 ) -> Mapping[str, tuple[Mapping[str, str] | None, str]]:
     """For each topic what is in force there, the brokers' defaults included; or why it is not told."""
     question = DescribeConfigsRequest([(TOPIC, topic, list(CONFIGS)) for topic in topics])
@@ -159,7 +172,7 @@ async def _configs(
     return found
 
 
-async def _clock(broker: Any, clock: Callable[[], float], limit: float) -> ClockFacts:
+async def _clock(broker: Broker, clock: Callable[[], float], limit: float) -> ClockFacts:
     before = clock()
     try:
         answer = await _ask(broker, AskQuorum(), limit)

@@ -12,7 +12,7 @@ from adapter.preflight.brokers import check_brokers
 from adapter.preflight.certificates import check_file
 from adapter.preflight.clock import check_clock
 from adapter.preflight.finding import Finding, from_problem, ok, warning
-from adapter.preflight.local import check_open_files, check_port
+from adapter.preflight.local import Listener, check_open_files, check_ports
 from adapter.preflight.messages import Written, check_messages
 from adapter.preflight.names import Asked, check_names, topics_to_check
 from adapter.preflight.plugins import check_identity
@@ -74,8 +74,9 @@ def _doubtful(line: str) -> Finding:
 
 
 def _machine(settings: Settings, here: Here) -> Iterator[Finding]:
-    yield check_port("ADAPTER_MQTT__PORT", settings.mqtt.host, settings.mqtt.port)
-    yield check_port("ADAPTER_HTTP__PORT", settings.http.host, settings.http.port)
+    mqtt = Listener("ADAPTER_MQTT__PORT", settings.mqtt.host, settings.mqtt.port)
+    http = Listener("ADAPTER_HTTP__PORT", settings.http.host, settings.http.port)
+    yield from check_ports((mqtt, http))
     yield from check_open_files(settings.mqtt.max_connections, here.other_files, here.open_files)
 
 

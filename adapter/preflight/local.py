@@ -6,19 +6,46 @@ import os
 import resource
 import socket
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapter.preflight.finding import failed, ok, warning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from adapter.preflight.finding import Finding
 
+EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - nothing listens on them here
 MAX_CONNECTIONS = "ADAPTER_MQTT__MAX_CONNECTIONS"
 
 
-def check_port(variable: str, host: str, port: int | None) -> Finding:
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """`port` is None when it is off, and 0 when the system may choose."""
+
+    variable: str
+    host: str
+    port: int | None
+
+
+def check_ports(listeners: Sequence[Listener]) -> Iterator[Finding]:
+    """Whether each could listen, all of them together."""
+    for number, listener in enumerate(listeners):
+        rival = next((other for other in listeners[:number] if _collide(listener, other)), None)
+        if rival is None:
+            yield _check_port(listener.variable, listener.host, listener.port)
+        else:
+            text = f"{listener.port} is that of {rival.variable} as well"
+            yield failed("port", listener.variable, text, f"set {listener.variable} to another port")
+
+
+def _collide(one: Listener, other: Listener) -> bool:
+    hosts = {one.host, other.host}
+    return bool(one.port) and one.port == other.port and (len(hosts) == 1 or bool(hosts & EVERY_ADDRESS))
+
+
+def _check_port(variable: str, host: str, port: int | None) -> Finding:
     """Whether the address could be listened on. It is not: a listener would take connections, for a moment."""
     if port is None:
         return ok("port", variable, "empty: off")

@@ -15,6 +15,8 @@ MIN_INSYNC = "min.insync.replicas"
 
 SAFE_REPLICAS = 3  # one may be away for repair, another fail, and the record is still there
 SAFE_INSYNC = 2
+ENOUGH = f"set {MIN_INSYNC}={SAFE_INSYNC}, with {SAFE_REPLICAS} replicas"
+LOST_WITH_ONE = "acknowledged records are lost with one broker"
 
 
 def check_there(topic: TopicFacts) -> Finding:
@@ -48,6 +50,8 @@ def check_durable(topic: TopicFacts, *, acks_all: bool) -> Finding:
         text = f"{kept}; ADAPTER_KAFKA__ACKS is not all, so records may be lost with one broker"
         return warning(check, topic.name, text, "set ADAPTER_KAFKA__ACKS=all")
     if topic.config is None or MIN_INSYNC not in topic.config:
+        if replicas == 1:
+            return warning(check, topic.name, f"{kept}: {LOST_WITH_ONE}", ENOUGH)
         return unknown(check, topic.name, f"{kept}, {MIN_INSYNC} is not told ({topic.config_error})", _allow(topic))
     least = int(topic.config[MIN_INSYNC])
     verdict, why, fix = _judged(replicas, in_sync, least)
@@ -56,7 +60,6 @@ def check_durable(topic: TopicFacts, *, acks_all: bool) -> Finding:
 
 def _judged(replicas: int, in_sync: int, least: int) -> tuple[Verdict, str, str]:
     """Say what is worst about it; `in_sync` and `replicas` are those of the partition that has fewest."""
-    enough = f"set {MIN_INSYNC}={SAFE_INSYNC}, with {SAFE_REPLICAS} replicas"
     come_back = "bring the missing brokers back"
     rules = (
         (
@@ -67,8 +70,8 @@ def _judged(replicas: int, in_sync: int, least: int) -> tuple[Verdict, str, str]
             f"lower it to {max(replicas - 1, 1)}, or add replicas",
         ),
         (in_sync < least, Verdict.FAILED, ": no record can be written now", come_back),
-        (replicas == 1, Verdict.WARNING, ": acknowledged records are lost with one broker", enough),
-        (least == 1, Verdict.WARNING, ": one broker alone acknowledges while the others lag", enough),
+        (replicas == 1, Verdict.WARNING, f": {LOST_WITH_ONE}", ENOUGH),
+        (least == 1, Verdict.WARNING, ": one broker alone acknowledges while the others lag", ENOUGH),
         (least == replicas, Verdict.WARNING, ": writing stops when any broker is away", "add replicas"),
         (in_sync < replicas, Verdict.WARNING, ": replicas lag or are away", come_back),
     )

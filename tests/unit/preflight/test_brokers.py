@@ -11,7 +11,7 @@ from adapter.preflight.finding import Finding, Verdict
 
 GOOD = Reach("a:1", versions={1: (4, 18)})
 AWAY = Reach("b:1", Step.TCP, "refused")
-CLUSTER = ClusterFacts(None, (), ClockFacts(0.0))
+CLUSTER = ClusterFacts((), None, (), ClockFacts(0.0))
 
 
 def said(inspection: Inspection, now: float = 0.0) -> list[tuple[str, str, Verdict]]:

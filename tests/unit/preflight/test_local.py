@@ -7,31 +7,55 @@ import socket
 
 import pytest
 
-from adapter.preflight.finding import Verdict
-from adapter.preflight.local import check_open_files, check_port
+from adapter.preflight.finding import Finding, Verdict
+from adapter.preflight.local import Listener, check_open_files, check_ports
 from tests.support.kafka_broker import free_port
+
+
+def port_of(host: str, port: int | None) -> Finding:
+    [finding] = check_ports([Listener("X", host, port)])
+    return finding
 
 
 def test_a_free_port_is_good_and_stays_free() -> None:
     port = free_port()
     for _ in range(2):
-        assert check_port("X", "127.0.0.1", port).verdict is Verdict.OK
+        assert port_of("127.0.0.1", port).verdict is Verdict.OK
 
 
 def test_a_port_in_use_fails() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        finding = check_port("X", "127.0.0.1", port)
+        finding = port_of("127.0.0.1", port)
     assert finding.verdict is Verdict.FAILED
     assert finding.text == f"127.0.0.1:{port} cannot be used (Address already in use)"
 
 
 def test_an_address_of_another_machine_fails() -> None:
-    assert check_port("X", "192.0.2.1", free_port()).verdict is Verdict.FAILED
+    assert port_of("192.0.2.1", free_port()).verdict is Verdict.FAILED
 
 
 def test_a_listener_that_is_off_is_good() -> None:
-    assert check_port("X", "127.0.0.1", None).verdict is Verdict.OK
+    assert port_of("127.0.0.1", None).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize(
+    ("hosts", "verdict"),
+    [
+        (("127.0.0.1", "127.0.0.1"), Verdict.FAILED),
+        (("0.0.0.0", "127.0.0.1"), Verdict.FAILED),  # noqa: S104 - what operators write
+        (("127.0.0.1", "127.0.0.2"), Verdict.OK),
+    ],
+)
+def test_two_listeners_need_two_ports(hosts: tuple[str, str], verdict: Verdict) -> None:
+    port = free_port()
+    _, second = check_ports([Listener("X", hosts[0], port), Listener("Y", hosts[1], port)])
+    assert (second.subject, second.verdict) == ("Y", verdict)
+
+
+def test_two_listeners_for_which_the_system_chooses_are_good() -> None:
+    found = check_ports([Listener("X", "127.0.0.1", 0), Listener("Y", "127.0.0.1", 0)])
+    assert [finding.verdict for finding in found] == [Verdict.OK, Verdict.OK]
 
 
 @pytest.mark.parametrize(

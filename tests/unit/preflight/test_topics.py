@@ -51,6 +51,11 @@ def test_a_configuration_that_may_not_be_read_is_unknown_and_the_right_is_named(
     assert finding.fix.startswith("allow DescribeConfigs on t")
 
 
+def test_one_replica_is_a_warning_whatever_else_may_be_read() -> None:
+    facts = TopicFacts("t", partitions=topic(1, 1, 1).partitions, config_error="TOPIC_AUTHORIZATION_FAILED")
+    assert check_durable(facts, acks_all=True).verdict is Verdict.WARNING
+
+
 @pytest.mark.parametrize(
     ("facts", "verdict", "text"),
     [
