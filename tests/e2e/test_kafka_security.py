@@ -333,3 +333,29 @@ def test_check_says_which_rights_are_missing(secured: Secured, unique: Callable[
     assert found["rights", described] == ("FAILED", "may not be written to")
     assert found["durability", described][0] == found["messages", described][0] == "unknown"
     assert found["topic", hidden] == ("FAILED", "may not be described: it is missing, or forbidden")
+
+
+async def test_without_the_right_to_see_a_topics_limit_kafka_rejects_what_is_too_large_and_that_is_said_once(
+    secured: Secured, unique: Callable[[str], str]
+) -> None:
+    tenant = unique("limited")
+    topic = secured.kafka.create_topic(f"hono.telemetry.{tenant}", 1, {"max.message.bytes": "2000"})
+    for operation in (AclOperation.DESCRIBE, AclOperation.WRITE):
+        secured.allow(topic, operation)
+    with adapter(secured.plain() | {"KAFKA__TOPIC_REFRESH_INTERVAL": "0.5"}) as running:
+        device = Device("d", f"telemetry/{tenant}/d", level=5)
+        await device.connect(running.port)
+        await device.publish(1)
+        await device.publish(2, size=3000)
+        await device.publish(3)
+        await device.all_acked()
+        assert device.acked == [b"d:1", b"d:3"]
+        assert running.metric("adapter_messages_refused_total", reason="rejected_by_kafka") == 1
+        secured.allow(topic, AclOperation.DESCRIBE_CONFIGS)
+        while not running.metric("adapter_messages_refused_total", reason="too_large"):
+            await device.publish(4, size=3000)
+            await device.all_acked()
+        assert running.output().count("grant DescribeConfigs on the topics") == 1
+        await device.close()
+        running.assert_balanced()
+        assert running.stop() == 0
