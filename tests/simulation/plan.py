@@ -46,6 +46,7 @@ class Config:
     refresh: float = 2.0
     checks_topics: bool = False
     dead_letters: bool = False
+    fleet: float = 0.0  # seconds that it takes to close the others, when connections fail
     latency: float = 0.0  # one way to Kafka, or to a replica, more than a few milliseconds
 
 
@@ -167,6 +168,7 @@ def make(seed: int) -> Plan:
         refresh=rng.choice((0.7, 2.0)),
         checks_topics=rng.random() < 0.3,
         dead_letters=rng.random() < 0.25,
+        fleet=rng.choice((0.0, 0.0, 1.5)),
         latency=rng.choice((0.0, 0.01, 0.05, 0.15)),
     )
     devices = tuple(_device(rng, f"d{index}") for index in range(rng.randint(1, 5)))

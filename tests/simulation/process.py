@@ -103,6 +103,18 @@ class SimulatedService(Service):
         self._cluster = cluster
         self._number = number
 
+    async def start(self, stopping: asyncio.Event) -> None:
+        await super().start(stopping)
+        frontend = self._frontend
+        fleet = self._config.fleet
+        if frontend is not None and fleet:
+            paced = frontend.close_paced
+
+            def behind_the_fleet(close: Callable[[], None], jitter: float) -> None:
+                frontend.timers.call_later(fleet, paced, close, jitter)
+
+            frontend.close_paced = behind_the_fleet  # type: ignore[method-assign] # as if many had failed before
+
     def _make_producer(self) -> Producer:
         return Producer(
             wiring.kafka_options(self._settings, self.bootstrap_servers),

@@ -7,6 +7,7 @@ that is scheduled inherits it. So a process can be killed: what it has scheduled
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -100,5 +101,6 @@ class VirtualLoop(asyncio.BaseEventLoop):
                 break
             for task in left:
                 task.cancel()
-            self.run_until_complete(asyncio.wait(left, timeout=60.0))
+            with contextlib.suppress(StuckError):
+                self.run_until_complete(asyncio.wait(left, timeout=60.0))
         self.close()

@@ -1,0 +1,37 @@
+"""The simulation notices what it is there for: every deliberate bug is caught within its number of seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.mutations import MUTATIONS, Mutation, switched_on
+from tests.simulation.plan import Plan, make
+from tests.simulation.test_seeds import SEEDS
+from tests.simulation.world import run
+
+HISTORIES = Path(__file__).parent / "histories"
+
+
+def plans(mutation: Mutation) -> list[Plan]:
+    if mutation.history:
+        return [Plan.from_json((HISTORIES / f"{mutation.history}.json").read_text())]
+    return [make(seed) for seed in range(mutation.within)]
+
+
+@pytest.mark.parametrize("mutation", [pytest.param(mutation, id=mutation.name) for mutation in MUTATIONS])
+def test_a_deliberate_bug_is_caught(mutation: Mutation) -> None:
+    with switched_on(mutation):
+        assert any(run(plan).broken for plan in plans(mutation))
+
+
+def test_the_same_seeds_are_clean_without_a_bug() -> None:
+    """`test_seeds.py` runs the first of them all."""
+    assert max(mutation.within for mutation in MUTATIONS) <= SEEDS
+
+
+@pytest.mark.parametrize("path", sorted(HISTORIES.glob("*.json")), ids=lambda path: path.stem)
+def test_a_history_that_once_failed_is_good(path: Path) -> None:
+    result = run(Plan.from_json(path.read_text()))
+    assert result.broken == ""
