@@ -1,7 +1,7 @@
 """Deliberate bugs: each takes one thing away that a promise rests on. The simulation has to notice every one of them.
 
-A mutation replaces methods of the real classes while it is switched on. `within` is how many seeds may be needed, from 0
-on. Where that would be too many, `history` names a plan in `histories/`: as small as such a history gets.
+A mutation replaces methods of the real classes while it is switched on. `within` is how many seeds may be needed,
+from 0 on. Where that would be too many, `history` names a plan in `histories/`: as small as such a history gets.
 """
 
 from __future__ import annotations
