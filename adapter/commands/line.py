@@ -1,4 +1,4 @@
-"""The command line: `python -m adapter run | check | tail | explain | passwd`."""
+"""The command line: `python -m adapter run | check | tail | explain | verify | passwd`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from adapter import __version__
-from adapter.commands import check, exits, explain, passwd, run, tail
+from adapter.commands import check, exits, explain, passwd, run, tail, verify
 from adapter.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for command in (run, check, tail, explain, passwd):
+    for command in (run, check, tail, explain, verify, passwd):
         command.add_parser(commands)
     parsed = parser.parse_args(arguments)
     try:

@@ -225,7 +225,7 @@ class Pipeline:
 
     def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
         """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them."""
-        ended = {run.owner: None for run in runs if run.qos and run.owner.fails_on(outcome, run.packet_ids)}
+        ended = {run.owner: None for run in runs if run.packet_ids and run.owner.fails_on(outcome, run.packet_ids)}
         for owner in dict.fromkeys(one for end in ended for one in (end, *end.heirs)):
             withdrawn = lane.withdraw(owner)
             self._settle(withdrawn, BEHIND_A_FAILURE)

@@ -61,7 +61,7 @@ async def tail(
     consumer = AIOKafkaConsumer(**connection, group_id=None, enable_auto_commit=False, isolation_level="read_committed")
     try:
         await consumer.start()
-        reader = _Reader(consumer, wanted)
+        reader = Reader(consumer, wanted)
         await reader.assign(from_beginning=from_beginning)
         left = limit
         while left is None or left > 0:
@@ -74,7 +74,7 @@ async def tail(
     except KafkaError:
         raise
     except errors.KafkaConnectionError as error:
-        reason = await why_unreachable(consumer._client, connection)  # noqa: SLF001 - see `_Reader`
+        reason = await why_unreachable(consumer._client, connection)  # noqa: SLF001 - see `Reader`
         raise TransientKafkaError(reason or str(translate(error))) from error
     except Exception as error:
         raise translate(error) from error
@@ -82,7 +82,7 @@ async def tail(
         await consumer.stop()
 
 
-class _Reader:
+class Reader:
     """Polls a consumer whose partitions grow with the topics."""
 
     def __init__(self, consumer: AIOKafkaConsumer, wanted: TailFilter) -> None:
@@ -101,6 +101,11 @@ class _Reader:
         if not from_beginning:
             self._there_at_first = self._matching(led=False)
         await self._take_over(self._matching())
+
+    @property
+    def assigned(self) -> set[TopicPartition]:
+        """The partitions that are read."""
+        return self._assigned
 
     async def next(self) -> list[TailRecord]:
         """Wait about a second for records; they are in order of time as far as one poll can tell."""

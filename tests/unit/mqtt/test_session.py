@@ -281,6 +281,19 @@ def test_on_receipt_acknowledges_at_once_but_not_before_an_earlier_message(world
     assert world.ledger.acknowledged == [0, 3, 0]
 
 
+def test_a_message_that_was_acknowledged_on_receipt_and_is_lost_does_not_end_the_connection(world: World) -> None:
+    device = world.device()
+    device.send(publish("early/t", b"1", packet_id=1))
+    assert device.wire.take() == puback(1)
+    world.time.advance(61)
+    world.time.advance(1)
+    assert world.ledger.unknown[1] == 1
+    device.send(publish("early/t", b"2", packet_id=2), PINGREQ)
+    assert device.wire.take() == PINGRESP + puback(2)
+    world.answer_all()
+    assert world.balanced()
+
+
 def test_the_flags_of_a_publish_reach_the_record(world: World) -> None:
     device = world.device()
     device.send(publish("t", b"1", retain=True), publish("t", b"2", dup=True, packet_id=2))

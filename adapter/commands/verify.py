@@ -1,0 +1,134 @@
+"""`verify`: the promises, tried on a running deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from adapter.commands import exits
+from adapter.errors import KafkaError
+from adapter.kafka.watch import TopicWatch
+from adapter.settings import load_settings
+from adapter.verify.proof import Proof
+from adapter.verify.publisher import MqttRefusedError, MqttUnreachableError, Series
+from adapter.wiring import kafka_options
+
+if TYPE_CHECKING:
+    import argparse
+
+    from adapter.commands import Commands
+    from adapter.verify.report import Report
+
+PASSWORD = "VERIFY_PASSWORD"  # noqa: S105 - the name of a variable; ADAPTER_* are settings of the service
+LEVELS = {"3.1.1": (4,), "5.0": (5,), "both": (4, 5)}
+
+
+def add_parser(commands: Commands) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "verify",
+        help="prove the promises on a running deployment",
+        description="Publishes with synthetic devices to a running adapter, reads the records back from Kafka, and "
+        "says whether anything acknowledged was lost, came out of order, or was acknowledged before it could be read. "
+        "Devices come back when their connection breaks: kill brokers and adapters meanwhile. Reaches Kafka as "
+        f"the service would, by the ADAPTER_KAFKA__* variables; the devices' password is in {PASSWORD} "
+        f"(or {PASSWORD}_FILE).",
+        epilog="Exit codes: 0 every promise was kept, 1 one was broken or nothing was acknowledged, 2 wrong arguments "
+        "or settings, 4 the adapter, Kafka or the topic is not there, or the devices are refused.",
+    )
+    parser.add_argument("--mqtt", metavar="HOST:PORT", default="localhost:1883", help="default: localhost:1883")
+    parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="instead of ADAPTER_KAFKA__BOOTSTRAP_SERVERS")
+    parser.add_argument("--tenant", default="verify", help="its topic must exist; default: verify")
+    parser.add_argument(
+        "--mqtt-topic", metavar="PATTERN", default="telemetry/{tenant}/{device}", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--kafka-topic", metavar="NAME", help="where that leads; default: ADAPTER_KAFKA__TELEMETRY_TOPIC of the tenant"
+    )
+    parser.add_argument("--username", metavar="PATTERN", help="such as {device}@{tenant}; default: no credentials")
+    parser.add_argument("--devices", type=int, default=20, metavar="N", help="default: 20")
+    parser.add_argument("--messages", type=int, default=500, metavar="N", help="of each device; default: 500")
+    parser.add_argument("--window", type=int, default=20, metavar="N", help="unacknowledged at a time; default: 20")
+    parser.add_argument("--rate", type=float, metavar="N", help="messages a second, of all devices; default: no limit")
+    parser.add_argument("--seconds", type=float, default=300, metavar="S", help="the longest it may take; default: 300")
+    parser.add_argument("--payload-size", type=int, default=128, metavar="BYTES", help="at least; default: 128")
+    parser.add_argument("--qos", choices=("1", "mixed"), default="1", help="mixed: every fourth with QoS 0; default: 1")
+    parser.add_argument("--level", choices=tuple(LEVELS), default="both", help="MQTT version; default: both in turn")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.set_defaults(command=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prove, and print."""
+    environ = dict(os.environ)
+    if arguments.bootstrap_servers:
+        environ["ADAPTER_KAFKA__BOOTSTRAP_SERVERS"] = arguments.bootstrap_servers
+    environ.setdefault("ADAPTER_AUTH__REQUIRED", "false")  # has nothing to do with this end
+    settings = load_settings(environ)
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    host, _, port = arguments.mqtt.rpartition(":")
+    if not host or not port.isdigit() or min(arguments.devices, arguments.messages, arguments.window) < 1:
+        sys.stderr.write("--mqtt is HOST:PORT; --devices, --messages and --window are at least 1\n")
+        return exits.USAGE
+    run_id = secrets.token_hex(4)
+    topic = arguments.kafka_topic or settings.kafka.telemetry_topic.replace("{tenant}", arguments.tenant)
+    series = [_series(arguments, host, int(port), f"verify-{number}") for number in range(1, arguments.devices + 1)]
+
+    def say(line: str) -> None:
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+
+    async def prove() -> Report:
+        watch = TopicWatch(kafka_options(settings), topic)
+        try:
+            await watch.start()
+            return await Proof(run_id, series, watch, arguments.seconds, arguments.payload_size, say).run()
+        finally:
+            await watch.stop()
+
+    sys.stderr.write(
+        f"Run {run_id}: devices {series[0].name} to {series[-1].name} publish {arguments.messages} messages each to "
+        f"{arguments.mqtt}; the records stay in Kafka topic {topic}.\n"
+    )
+    try:
+        report = asyncio.run(prove())
+    except KafkaError as error:
+        sys.stderr.write(f"Kafka: {error}\n")
+        return exits.UNAVAILABLE
+    except (MqttUnreachableError, MqttRefusedError) as error:
+        sys.stderr.write(f"MQTT: {error}\n")
+        return exits.UNAVAILABLE
+    say("")
+    sys.stdout.write(json.dumps(report.as_dict()) + "\n" if arguments.json else report.as_text())
+    return exits.OK if report.proved else exits.REFUSED
+
+
+def _series(arguments: argparse.Namespace, host: str, port: int, device: str) -> Series:
+    number = int(device.rpartition("-")[2])
+    levels = LEVELS[arguments.level]
+    names = {"tenant": arguments.tenant, "device": device}
+    return Series(
+        host=host,
+        port=port,
+        name=device,
+        topic=arguments.mqtt_topic.format_map(names),
+        level=levels[number % len(levels)],
+        count=arguments.messages,
+        window=arguments.window,
+        qos=(1,) if arguments.qos == "1" else (1, 1, 1, 0),
+        pause=arguments.devices / arguments.rate if arguments.rate else 0.0,
+        username=arguments.username.format_map(names) if arguments.username else None,
+        password=_password() if arguments.username else None,
+    )
+
+
+def _password() -> str:
+    file = os.environ.get(f"{PASSWORD}_FILE")
+    return Path(file).read_text(encoding="utf-8").rstrip("\n") if file else os.environ.get(PASSWORD, "")

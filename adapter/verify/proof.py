@@ -1,0 +1,197 @@
+"""A bounded load of synthetic devices, and what Kafka has of it: the promises, tried on a running deployment.
+
+Every payload tells run, device, number and time, so the topic may be shared with others. Some PUBACKs are checked on
+the spot: right after one the leaders are asked where the topic ends, and the record must stand before that end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from adapter.errors import TransientKafkaError
+from adapter.verify.judge import Sighting, judge
+from adapter.verify.publisher import Publisher
+from adapter.verify.report import Report, latency
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from adapter.verify.publisher import Series
+
+MARK = b"adapter-verify"
+QUIET_SECONDS = 5.0  # without a new record of this run, after the last PUBACK: what is missing is missing
+KAFKA_BACK_SECONDS = 120.0  # for a Kafka that is away when everything is published
+
+
+class Record(Protocol):
+    """A record as a consumer gets it."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+class Watch(Protocol):
+    """`adapter.kafka.watch.TopicWatch`, started."""
+
+    async def next(self) -> Sequence[Record]:
+        """Wait about a second for records. Raises TransientKafkaError."""
+
+    async def ends(self) -> dict[int, int]:
+        """Partition → the offset behind its last record. Raises TransientKafkaError."""
+
+
+@dataclass(slots=True)
+class Proof:
+    """`run_id` marks the payloads. `say` gets a line about the progress now and then. `seconds` bounds it all."""
+
+    run_id: str
+    series: Sequence[Series]
+    watch: Watch
+    seconds: float
+    payload_size: int = 0
+    say: Callable[[str], None] = lambda _: None
+    _sightings: list[Sighting] = field(default_factory=list)
+    _places: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)  # first partition and offset
+    _seen_after: list[float] = field(default_factory=list)  # seconds from PUBLISH to consumer
+    _checks: list[tuple[str, int, dict[int, int]]] = field(default_factory=list)
+    _to_check: tuple[str, int] | None = None
+    _last_seen: float = 0.0
+
+    async def run(self) -> Report:
+        """Publish, read back, judge. Raises MqttUnreachableError, MqttRefusedError."""
+        publishers = [self._publisher(series) for series in self.series]
+        started = time.monotonic()
+        reading = asyncio.create_task(self._read())
+        checking = asyncio.create_task(self._check())
+        complete = True
+        try:
+            async with asyncio.timeout(self.seconds), asyncio.TaskGroup() as group:
+                for publisher in publishers:
+                    group.create_task(publisher.run())
+                group.create_task(self._tell(publishers))
+        except TimeoutError:
+            complete = False
+        except ExceptionGroup as failures:
+            publishers = []  # nothing to read back
+            raise failures.exceptions[0] from None
+        finally:
+            published = time.monotonic() - started
+            await self._read_the_rest(publishers)
+            for task in (reading, checking):
+                task.cancel()
+            await asyncio.gather(reading, checking, return_exceptions=True)
+        return self._report(publishers, published, complete=complete)
+
+    def _publisher(self, series: Series) -> Publisher:
+        def acknowledged(number: int) -> None:
+            if self._to_check is None:
+                self._to_check = (series.name, number)
+
+        return Publisher(series, lambda number: self._payload(series.name, number), acknowledged)
+
+    def _payload(self, device: str, number: int) -> bytes:
+        head = b" ".join((MARK, self.run_id.encode(), device.encode(), b"%d" % number, b"%d" % time.time_ns()))
+        return head.ljust(self.payload_size, b" ")
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                records = await self.watch.next()
+            except TransientKafkaError:
+                await asyncio.sleep(1)
+                continue
+            now = time.time_ns()
+            for record in records:
+                self._saw(record, now)
+
+    def _saw(self, record: Record, now: int) -> None:
+        parts = (record.value or b"").split()
+        if len(parts) != 5 or parts[0] != MARK or parts[1] != self.run_id.encode():  # noqa: PLR2004 - see `_payload`
+            return
+        device, number = parts[2].decode(), int(parts[3])
+        self._sightings.append(Sighting(record.topic, record.partition, device, number))
+        if (device, number) not in self._places:
+            self._places[device, number] = (record.partition, record.offset)
+            self._seen_after.append((now - int(parts[4])) / 1e9)
+        self._last_seen = time.monotonic()
+
+    async def _check(self) -> None:
+        """Ask for the topic's ends after a PUBACK, one question at a time."""
+        while True:
+            if self._to_check is None:
+                await asyncio.sleep(0.005)
+                continue
+            device, number = self._to_check
+            try:
+                self._checks.append((device, number, await self.watch.ends()))
+            except TransientKafkaError:
+                await asyncio.sleep(0.1)
+            self._to_check = None
+
+    async def _tell(self, publishers: Sequence[Publisher]) -> None:
+        total = sum(publisher.series.count for publisher in publishers)
+        while not all(publisher.done for publisher in publishers):
+            sent = sum(len(publisher.story.published) for publisher in publishers)
+            acknowledged = sum(len(publisher.story.acknowledged) for publisher in publishers)
+            self.say(f"{sent} of {total} published, {acknowledged} acknowledged, {len(self._places)} read back")
+            await asyncio.sleep(0.2)
+
+    async def _read_the_rest(self, publishers: Sequence[Publisher]) -> None:
+        """Until all is there, or nothing more comes from a Kafka that can be read."""
+        given_up = time.monotonic() + KAFKA_BACK_SECONDS
+        self._last_seen = time.monotonic()
+        while time.monotonic() < given_up:
+            if all(
+                (publisher.story.name, number) in self._places
+                for publisher in publishers
+                for number in publisher.story.published
+            ):
+                await asyncio.sleep(0.5)  # for what should not be there
+                return
+            if time.monotonic() - self._last_seen > QUIET_SECONDS:
+                try:
+                    await self.watch.ends()
+                except TransientKafkaError:
+                    self._last_seen = time.monotonic()
+                else:
+                    return
+            await asyncio.sleep(0.1)
+
+    def _report(self, publishers: Sequence[Publisher], seconds: float, *, complete: bool) -> Report:
+        stories = [publisher.story for publisher in publishers]
+        codes: dict[int, int] = {}
+        for publisher in publishers:
+            for code, count in publisher.codes.items():
+                codes[code] = codes.get(code, 0) + count
+        late = 0
+        for device, number, ends in self._checks:
+            partition, offset = self._places.get((device, number), (-1, -1))
+            late += partition >= 0 and offset >= ends.get(partition, 0)
+        return Report(
+            run_id=self.run_id,
+            complete=complete,
+            seconds=seconds,
+            verdict=judge(stories, self._sightings),
+            unanswered=sum(len(story.unanswered) for story in stories),
+            refused=sum(len(story.refused) for story in stories),
+            qos_0_not_there=sum(
+                not qos and (story.name, number) not in self._places
+                for story in stories
+                for number, qos in story.published.items()
+            ),
+            checked=len(self._checks),
+            before_record=late,
+            returns=sum(publisher.returns for publisher in publishers),
+            codes=codes,
+            puback=latency([value for publisher in publishers for value in publisher.latencies]),
+            consumer=latency(self._seen_after),
+        )

@@ -1,0 +1,112 @@
+"""What a proof found, for people and for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adapter.verify.judge import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Milliseconds."""
+
+    p50: float
+    p90: float
+    p99: float
+    max: float
+
+
+def latency(seconds: Sequence[float]) -> Latency | None:
+    """The percentiles (nearest rank) of some durations; None when there are none."""
+    if not seconds:
+        return None
+    ordered = sorted(seconds)
+    ranks = (ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000 for share in (0.5, 0.9, 0.99, 1.0))
+    return Latency(*(round(value, 2) for value in ranks))
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Messages, but for `checked` (PUBACKs), `returns` (connections) and `codes` (reason code → answers)."""
+
+    run_id: str
+    complete: bool  # within the time given
+    seconds: float
+    verdict: Verdict
+    unanswered: int
+    refused: int
+    qos_0_not_there: int
+    checked: int
+    before_record: int  # PUBACKs that came before the record could be read
+    returns: int
+    codes: dict[int, int]
+    puback: Latency | None
+    consumer: Latency | None
+
+    @property
+    def broken(self) -> dict[str, int]:
+        """The promises that were not kept, and how often."""
+        verdict = self.verdict
+        found = {
+            "acknowledged and not in Kafka": verdict.lost,
+            "first occurrences out of order": verdict.reordered,
+            "PUBACKs out of order": verdict.disordered,
+            "PUBACKs before the record could be read": self.before_record,
+            "refused, and in Kafka": verdict.refused_but_there,
+            "in Kafka, and never sent": verdict.strangers,
+        }
+        return {name: count for name, count in found.items() if count}
+
+    @property
+    def proved(self) -> bool:
+        """Whether something was acknowledged at all, and no promise was broken."""
+        return not self.broken and self.verdict.acknowledged > 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            **asdict(self),
+            "codes": {f"0x{code:02x}": count for code, count in self.codes.items()},
+            "broken": self.broken,
+            "proved": self.proved,
+        }
+
+    def as_text(self) -> str:
+        """A table."""
+        verdict = self.verdict
+        rows: list[tuple[str, object]] = [
+            ("messages published", f"{verdict.messages} in {self.seconds:.1f} s"),
+            ("acknowledged", verdict.acknowledged),
+            ("refused by the adapter", self.refused),
+            ("QoS 1 without an answer", self.unanswered),
+            ("QoS 0 not in Kafka", self.qos_0_not_there),
+            ("records read back", verdict.records),
+            ("connections that had to come back", self.returns),
+            ("duplicates of what devices sent again", verdict.repeated),
+            ("duplicates of the producer's making", verdict.unexplained),
+            ("acknowledged and not in Kafka", verdict.lost),
+            ("first occurrences out of order", verdict.reordered),
+            ("PUBACKs out of order", verdict.disordered),
+            ("PUBACKs before the record could be read", f"{self.before_record} of {self.checked} checked"),
+            ("refused, and in Kafka", verdict.refused_but_there),
+            ("in Kafka, and never sent", verdict.strangers),
+        ]
+        for name, times in (("PUBLISH to PUBACK, ms", self.puback), ("PUBLISH to consumer, ms", self.consumer)):
+            if times is not None:
+                rows.append((name, f"p50 {times.p50}  p90 {times.p90}  p99 {times.p99}  max {times.max}"))
+        rows += [(f"answers with reason code 0x{code:02x}", count) for code, count in sorted(self.codes.items())]
+        lines = [f"{name:<42}{value}" for name, value in rows]
+        if not self.complete:
+            lines.append("The time was up before everything was answered.")
+        if self.broken:
+            lines.append("BROKEN: " + "; ".join(f"{name}: {count}" for name, count in self.broken.items()))
+        elif self.proved:
+            lines.append("Every promise was kept.")
+        else:
+            lines.append("Nothing was acknowledged, so nothing is proved.")
+        return "\n".join(lines) + "\n"
