@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from adapter.model import Identity
+    from adapter.mqtt.answers import Answers
     from adapter.mqtt.ports import Gate
     from adapter.mqtt.publish_flow import PublishFlow
     from adapter.mqtt.session import Session
@@ -108,8 +109,8 @@ class Frontend:
         self.draining = False
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
-        self._pending: dict[Identity, PublishFlow] = {}  # of devices that are not connected, or not yet again
-        self._to_tell: deque[PublishFlow] = deque()
+        self._pending: dict[Identity, Answers] = {}  # of devices that are not connected, or not yet again
+        self._to_tell: deque[Answers] = deque()
         self._telling = False
         self._next_closing = 0.0
 
@@ -133,7 +134,7 @@ class Frontend:
         if self._registry.get((tenant, client_id)) is session:
             del self._registry[tenant, client_id]
 
-    def remember_pending(self, flow: PublishFlow) -> None:
+    def remember_pending(self, flow: Answers) -> None:
         """The connection has ended: its device may come back for what it has pending."""
         if flow.unanswered:
             self._pending[flow.identity] = flow
@@ -149,7 +150,7 @@ class Frontend:
         if flow is not None and not flow.unanswered:
             del self._pending[identity]
 
-    def tell(self, flows: Iterable[PublishFlow]) -> None:
+    def tell(self, flows: Iterable[Answers]) -> None:
         """Some of their entries have an outcome. One after the other: each may name others, in a long chain."""
         self._to_tell.extend(flows)
         if self._telling:

@@ -1,4 +1,4 @@
-"""The publishes of one connection: PUBLISH bytes in, runs to their lanes, PUBACKs out. The hot path.
+"""The publishes of one connection: PUBLISH bytes in, runs to their lanes. The hot path.
 
 `take` decodes consecutive PUBLISH packets in one loop. What a topic needs (UTF-8 checks, authorisation, routing) is
 done once and kept in a bounded cache under (type and flags, topic bytes, property bytes). Consecutive publishes with
@@ -16,21 +16,17 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import MalformedPacketError, ProtocolError
 from adapter.model import ACKNOWLEDGED, Fate, Outcome, PublishHeader, Refusal, Route, Run
-from adapter.mqtt.ack_window import AckWindow, Answer
+from adapter.mqtt.ack_window import Answer
+from adapter.mqtt.answers import Answers
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.replies import encode_puback
-from adapter.mqtt.returning import HANDED_OVER, Joined, is_pending
 from adapter.mqtt.topic_alias import PublishPrefixes
 from adapter.mqtt.topic_names import decode_topic_name
-from adapter.reasons import PUBACK_CODE, Reason, ReasonCode
+from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from adapter.model import Identity
-    from adapter.mqtt.ack_window import Entry
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
 
@@ -41,10 +37,6 @@ QOS_BITS = 0x06
 RETAIN = 0x01
 LONG = 0x80
 PUBLISH_TYPE = 3
-PUBACK_TYPE = 4
-PUBACK_SUCCESS = (
-    b"\x40\x02"  # packet identifier follows; 5.0 may leave out Reason Code 0 and empty properties (3.4.2.1)
-)
 QOS_3 = 3
 PACKET_ID = 2  # bytes
 SHORTEST = 2  # bytes of a fixed header, and of a topic's length
@@ -59,35 +51,13 @@ _TOPIC_TOO_LONG = Refusal(Reason.BAD_TOPIC, "the topic is longer than this serve
 _Key = tuple[int, bytes, bytes]
 
 
-class PublishFlow:
-    """Belongs to one open session, and is the `Owner` of its runs. `answers_ready`: see `flush_answers`."""
+class PublishFlow(Answers):
+    """Belongs to one open session."""
 
-    __slots__ = (
-        "_alike",
-        "_cache",
-        "_earlier",
-        "_failed",
-        "_frontend",
-        "_prefixes",
-        "_releases_seen",
-        "_resolved",
-        "_session",
-        "answers_ready",
-        "identity",
-        "joined",
-        "listed_in",
-        "pending_bytes",
-        "window",
-    )
+    __slots__ = ("_alike", "_cache", "_prefixes", "_releases_seen", "_resolved")
 
     def __init__(self, session: Session, identity: Identity, earlier: Earlier | None = None) -> None:
-        self._session = session
-        self._earlier = earlier
-        self._failed = False  # the turn of a message that ends the connection has come
-        self.listed_in: Earlier | None = None
-        self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
-        self._frontend = session.frontend
-        self.identity = identity
+        super().__init__(session, identity, earlier)
         self._cache: dict[_Key, Route] = {}
         self._prefixes: PublishPrefixes | None = None
         # Of the last read, if it was one QoS 1 publish without properties: its bytes up to the packet identifier, its
@@ -95,11 +65,6 @@ class PublishFlow:
         self._alike: tuple[bytes, int, int, Route, int] | None = None
         self._releases_seen = -1
         self._resolved: tuple[_Key, Route | Refusal] | None = None
-        self.answers_ready = False
-        self.pending_bytes = 0
-        self.window = AckWindow()
-
-    # -- PUBLISH in ----------------------------------------------------------------------------------------------------
 
     def take(self, data: bytes, pos: int, end: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop, see below
         """Take the complete PUBLISH packets that stand from `pos` on; returns where the first one not taken begins.
@@ -257,29 +222,6 @@ class PublishFlow:
         route.lane.put(run)
         return True
 
-    def _join(self, packet_id: bytes, payload: bytes, run: Run) -> bool:
-        """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
-        template = run.route.template
-        found = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
-        if found is not None:
-            origin, entry = found
-            if isinstance(entry, Joined):  # by a connection that has gone: this one joins in its place
-                entry.outcome = HANDED_OVER
-                origin.settled()
-                origin = entry.origin
-            if origin.joined is None:
-                origin.joined = {}
-            joined = origin.joined.get(packet_id)
-            if joined is None or joined.heir is not self:
-                joined = origin.joined[packet_id] = Joined(origin, self, packet_id, payload, template, run.arrived)
-                self.window.add(joined)
-        elif not any(
-            packet_id in entry.packet_ids and is_pending(entry, packet_id, payload, template) for entry in self.window
-        ):
-            return False
-        self._frontend.counters.joined += 1
-        return True
-
     def _prefix(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int]:
         if self._prefixes is None:
             config = self._frontend.config
@@ -375,8 +317,6 @@ class PublishFlow:
                 self.window.add(run)
         run.route.lane.put(run)
 
-    # -- answers out ---------------------------------------------------------------------------------------------------
-
     def _refuse(self, kind: int, packet_id: bytes, refusal: Refusal, route: Route | None) -> bool:
         """Account for a message that is refused, maybe by its `route`; True when the connection takes no more."""
         qos = (kind & QOS_BITS) >> 1
@@ -398,134 +338,3 @@ class PublishFlow:
         outcome = Outcome(Fate.REFUSED, refusal.reason, refusal.text)
         self._answer(Answer([packet_id], outcome, self._frontend.time()))
         return self.fails_on(outcome, [packet_id])
-
-    def _answer(self, answer: Answer) -> None:
-        self.window.add(answer)
-        self.answers_ready = True
-
-    def flush_answers(self) -> None:
-        """Send what was answered at once. Apart from `take`, which must not be entered again from here."""
-        self.answers_ready = False
-        self.settled()
-
-    def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
-        """MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
-
-        Nor does a 5.0 device learn of a refusal when its connection has ended or is about to, and it has not come back
-        for the message: it will send it again, and by then it may be accepted.
-        """
-        if outcome.fate is Fate.REFUSED:
-            if self.hears_refusals:
-                return False
-            joined = self.joined or {}
-            if all(packet_id in joined and joined[packet_id].heir.hears_refusals for packet_id in packet_ids):
-                return False
-        if self._session.is_open:
-            self._session.pause(Pause.FAILED)
-        return True
-
-    @property
-    def hears_refusals(self) -> bool:
-        """Whether a message of this connection can be refused and the rest go on."""
-        session = self._session
-        return session.is_open and session.level == MQTT_5 and not session.pauses & Pause.FAILED
-
-    def settled(self) -> None:
-        """Write the PUBACKs of all that is settled at the front of the window, in one piece."""
-        entries = self.window.take_settled()
-        session = self._session
-        if not entries:
-            return
-        if not session.is_open:
-            self._pass_on(entries)
-            return
-        if self._failed:  # what comes after the message that failed must not be acknowledged before it
-            return
-        counters = self._frontend.counters
-        now = self._frontend.time()
-        out: list[bytes] = []
-        for entry in entries:
-            outcome = entry.outcome
-            packet_ids = entry.packet_ids
-            if outcome is ACKNOWLEDGED:
-                out.append(PUBACK_SUCCESS + PUBACK_SUCCESS.join(packet_ids))
-            elif outcome is not None and outcome.fate is Fate.REFUSED and session.level == MQTT_5:
-                out += self._negative(packet_ids, outcome)
-            else:
-                break
-            counters.packets_sent[PUBACK_TYPE] += len(packet_ids)
-            counters.puback_seconds.observe(now - entry.arrived, len(packet_ids))
-        else:
-            outcome = ACKNOWLEDGED
-        if out:
-            session.write(b"".join(out))
-        if outcome is not None and outcome is not ACKNOWLEDGED:
-            self._failed = True
-            session.fail(outcome)
-        elif session.pauses & Pause.WINDOW:
-            session.resume(Pause.WINDOW)
-
-    def _pass_on(self, entries: list[Entry]) -> None:
-        """The connection is closed: who waits for these outcomes is a later one that joined."""
-        heirs: dict[PublishFlow, None] = {}
-        for entry in entries:
-            for packet_id in entry.packet_ids:
-                joined = self.joined.pop(packet_id, None) if self.joined else None
-                if joined is not None:
-                    joined.outcome = entry.outcome
-                    heirs[joined.heir] = None
-        if not self.window.unacknowledged:
-            if self.listed_in is not None:
-                self.listed_in.remove(self)
-                self.listed_in = None
-            self._frontend.forget_pending(self.identity)
-        self._frontend.tell(heirs)
-
-    @property
-    def heirs(self) -> Iterable[PublishFlow]:
-        """The later connections that joined messages of this one, those that joined theirs, and so on.
-
-        And those in between: one that has joined in another's place has left it with what it sent itself.
-        """
-        found: dict[PublishFlow, None] = {self: None}
-        waiting = [self]
-        while waiting:
-            flow = waiting.pop()
-            for joined in (flow.joined or {}).values():
-                for later in (*joined.heir.between(flow), joined.heir):
-                    if later not in found:
-                        found[later] = None
-                        waiting.append(later)
-        del found[self]
-        return found
-
-    def between(self, earlier: PublishFlow) -> list[PublishFlow]:
-        """The connections after that one and before this one that have something pending."""
-        flows = self._earlier.flows if self._earlier is not None else []
-        return flows[flows.index(earlier) + 1 :] if earlier in flows else []
-
-    @property
-    def unanswered(self) -> list[PublishFlow]:
-        """What a connection to come may join: this one and those before it, as far as they have something pending."""
-        before = self._earlier.flows if self._earlier is not None else []
-        return [flow for flow in (*before, self) if flow.window.unacknowledged]
-
-    def _negative(self, packet_ids: list[bytes], outcome: Outcome) -> list[bytes]:
-        assert outcome.reason is not None
-        self._frontend.log.warning(
-            "message refused", client_id=self.identity.client_id, reason=outcome.reason.value, text=outcome.text
-        )
-        code = PUBACK_CODE.get(outcome.reason, ReasonCode.UNSPECIFIED_ERROR)
-        session = self._session
-        text = outcome.text if session.problem_information else None
-        return [
-            encode_puback(MQTT_5, packet_id, code, text, limit=session.peer_packet_limit) for packet_id in packet_ids
-        ]
-
-    def split(self, run: Run) -> list[Run]:
-        """Put two halves in the place of a run of several messages."""
-        parts = run.halves()
-        if run.packet_ids:
-            self.window.replace(run, parts)
-            run.packet_ids = []  # whoever has this run by a packet identifier looks again
-        return parts

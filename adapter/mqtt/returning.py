@@ -17,7 +17,7 @@ from adapter.model import ACKNOWLEDGED, Run
 
 if TYPE_CHECKING:
     from adapter.model import Outcome, RecordTemplate
-    from adapter.mqtt.publish_flow import PublishFlow
+    from adapter.mqtt.answers import Answers
 
 # For the entry of a connection that has gone, when a later one has joined in its place: nobody hears of it.
 HANDED_OVER = ACKNOWLEDGED
@@ -30,8 +30,8 @@ class Joined:
 
     def __init__(  # noqa: PLR0913, PLR0917 - a message has these parts
         self,
-        origin: PublishFlow,
-        heir: PublishFlow,
+        origin: Answers,
+        heir: Answers,
         packet_id: bytes,
         payload: bytes,
         template: RecordTemplate,
@@ -49,20 +49,18 @@ class Joined:
 class Earlier:
     """The earlier connections of a device that have something pending, the oldest first."""
 
-    def __init__(self, flows: list[PublishFlow]) -> None:
+    def __init__(self, flows: list[Answers]) -> None:
         self.flows = flows
         for flow in flows:
             flow.listed_in = self
-        self._index: dict[bytes, tuple[PublishFlow, Run | Joined]] | None = None
+        self._index: dict[bytes, tuple[Answers, Run | Joined]] | None = None
 
-    def remove(self, flow: PublishFlow) -> None:
+    def remove(self, flow: Answers) -> None:
         """It has nothing pending any more."""
         self.flows.remove(flow)
         self._index = None
 
-    def find(
-        self, packet_id: bytes, payload: bytes, template: RecordTemplate
-    ) -> tuple[PublishFlow, Run | Joined] | None:
+    def find(self, packet_id: bytes, payload: bytes, template: RecordTemplate) -> tuple[Answers, Run | Joined] | None:
         """The entry that holds this very message, pending, and the connection in whose window it is."""
         if self._index is None:
             self._index = {

@@ -19,8 +19,8 @@ from adapter.kafka.generation import Generation
 from adapter.kafka.producer import Producer
 from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Run
 from adapter.mqtt.ack_window import AckWindow
+from adapter.mqtt.answers import Answers
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.publish_flow import PublishFlow
 from adapter.mqtt.session import Session
 from adapter.service import Drained, Service
 
@@ -271,7 +271,7 @@ MUTATIONS = (
     Mutation("acknowledges in 5.0 what Kafka has refused", DURABLE, 10,
              ((Pipeline, "_fail", _acknowledges_refusals(5)),)),
     Mutation("goes on to acknowledge after a message that failed", IN_TURN, 1,
-             ((PublishFlow, "_failed", _instead(property(_never, lambda *_: None))),),
+             ((Answers, "_failed", _instead(property(_never, lambda *_: None))),),
              history="acknowledged_after_a_failure"),
     Mutation("sends a failed batch again behind the next one", ORDER, 20,
              ((Pipeline, "_back_off", _instead(_retries_behind)),)),
@@ -282,7 +282,7 @@ MUTATIONS = (
               (Pipeline, "_answered", _hears_only_of_its_own_batch))),
     Mutation("does not withdraw what stands behind a failure", ORDER, 60, ((Lane, "withdraw", _instead(_nothing)),)),
     Mutation("does not withdraw what connections in between have sent", ORDER, 1,
-             ((PublishFlow, "between", _instead(_nothing)),), history="connection_in_between"),
+             ((Answers, "between", _instead(_nothing)),), history="connection_in_between"),
     Mutation("loses a batch when the producer is replaced", ANSWERED, 10,
              ((Producer, "_retire", _drops_what_is_parked),)),
     Mutation("goes on with a producer whose sequence is spent", ANSWERED, 10,

@@ -1,0 +1,213 @@
+"""The answers of one connection: its window, PUBACKs out, and what becomes of them when the connection has gone.
+
+`PublishFlow` brings the messages in. Whatever is settled at the front of the window leaves in one write, in the order
+of the PUBLISH packets. When the connection has gone, outcomes go to the later ones that have joined (`returning.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapter.model import ACKNOWLEDGED, Fate
+from adapter.mqtt.ack_window import AckWindow
+from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.pause import Pause
+from adapter.mqtt.replies import encode_puback
+from adapter.mqtt.returning import HANDED_OVER, Joined, is_pending
+from adapter.reasons import PUBACK_CODE, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapter.model import Identity, Outcome, Run
+    from adapter.mqtt.ack_window import Answer, Entry
+    from adapter.mqtt.returning import Earlier
+    from adapter.mqtt.session import Session
+
+PUBACK_TYPE = 4
+PUBACK_SUCCESS = (
+    b"\x40\x02"  # packet identifier follows; 5.0 may leave out Reason Code 0 and empty properties (3.4.2.1)
+)
+
+
+class Answers:
+    """The `Owner` of the connection's runs, as delivery sees it. `answers_ready`: see `flush_answers`."""
+
+    __slots__ = (
+        "_earlier",
+        "_failed",
+        "_frontend",
+        "_session",
+        "answers_ready",
+        "identity",
+        "joined",
+        "listed_in",
+        "pending_bytes",
+        "window",
+    )
+
+    def __init__(self, session: Session, identity: Identity, earlier: Earlier | None) -> None:
+        self._session = session
+        self._frontend = session.frontend
+        self._earlier = earlier
+        self._failed = False  # the turn of a message that ends the connection has come
+        self.answers_ready = False
+        self.identity = identity
+        self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
+        self.listed_in: Earlier | None = None
+        self.pending_bytes = 0
+        self.window = AckWindow()
+
+    def _join(self, packet_id: bytes, payload: bytes, run: Run) -> bool:
+        """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
+        template = run.route.template
+        found = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
+        if found is not None:
+            origin, entry = found
+            if isinstance(entry, Joined):  # by a connection that has gone: this one joins in its place
+                entry.outcome = HANDED_OVER
+                origin.settled()
+                origin = entry.origin
+            if origin.joined is None:
+                origin.joined = {}
+            joined = origin.joined.get(packet_id)
+            if joined is None or joined.heir is not self:
+                joined = origin.joined[packet_id] = Joined(origin, self, packet_id, payload, template, run.arrived)
+                self.window.add(joined)
+        elif not any(
+            packet_id in entry.packet_ids and is_pending(entry, packet_id, payload, template) for entry in self.window
+        ):
+            return False
+        self._frontend.counters.joined += 1
+        return True
+
+    def _answer(self, answer: Answer) -> None:
+        self.window.add(answer)
+        self.answers_ready = True
+
+    def flush_answers(self) -> None:
+        """Send what was answered at once. Apart from `take`, which must not be entered again from here."""
+        self.answers_ready = False
+        self.settled()
+
+    def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
+        """MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
+
+        Nor does a 5.0 device learn of a refusal when its connection has ended or is about to, and it has not come back
+        for the message: it will send it again, and by then it may be accepted.
+        """
+        if outcome.fate is Fate.REFUSED:
+            if self.hears_refusals:
+                return False
+            joined = self.joined or {}
+            if all(packet_id in joined and joined[packet_id].heir.hears_refusals for packet_id in packet_ids):
+                return False
+        if self._session.is_open:
+            self._session.pause(Pause.FAILED)
+        return True
+
+    @property
+    def hears_refusals(self) -> bool:
+        """Whether a message of this connection can be refused and the rest go on."""
+        session = self._session
+        return session.is_open and session.level == MQTT_5 and not session.pauses & Pause.FAILED
+
+    def settled(self) -> None:
+        """Write the PUBACKs of all that is settled at the front of the window, in one piece."""
+        entries = self.window.take_settled()
+        session = self._session
+        if not entries:
+            return
+        if not session.is_open:
+            self._pass_on(entries)
+            return
+        if self._failed:  # what comes after the message that failed must not be acknowledged before it
+            return
+        counters = self._frontend.counters
+        now = self._frontend.time()
+        out: list[bytes] = []
+        for entry in entries:
+            outcome = entry.outcome
+            packet_ids = entry.packet_ids
+            if outcome is ACKNOWLEDGED:
+                out.append(PUBACK_SUCCESS + PUBACK_SUCCESS.join(packet_ids))
+            elif outcome is not None and outcome.fate is Fate.REFUSED and session.level == MQTT_5:
+                out += self._negative(packet_ids, outcome)
+            else:
+                break
+            counters.packets_sent[PUBACK_TYPE] += len(packet_ids)
+            counters.puback_seconds.observe(now - entry.arrived, len(packet_ids))
+        else:
+            outcome = ACKNOWLEDGED
+        if out:
+            session.write(b"".join(out))
+        if outcome is not None and outcome is not ACKNOWLEDGED:
+            self._failed = True
+            session.fail(outcome)
+        elif session.pauses & Pause.WINDOW:
+            session.resume(Pause.WINDOW)
+
+    def _pass_on(self, entries: list[Entry]) -> None:
+        """The connection is closed: who waits for these outcomes is a later one that joined."""
+        heirs: dict[Answers, None] = {}
+        for entry in entries:
+            for packet_id in entry.packet_ids:
+                joined = self.joined.pop(packet_id, None) if self.joined else None
+                if joined is not None:
+                    joined.outcome = entry.outcome
+                    heirs[joined.heir] = None
+        if not self.window.unacknowledged:
+            if self.listed_in is not None:
+                self.listed_in.remove(self)
+                self.listed_in = None
+            self._frontend.forget_pending(self.identity)
+        self._frontend.tell(heirs)
+
+    @property
+    def heirs(self) -> Iterable[Answers]:
+        """The later connections that joined messages of this one, those that joined theirs, and so on.
+
+        And those in between: one that has joined in another's place has left it with what it sent itself.
+        """
+        found: dict[Answers, None] = {self: None}
+        waiting = [self]
+        while waiting:
+            flow = waiting.pop()
+            for joined in (flow.joined or {}).values():
+                for later in (*joined.heir.between(flow), joined.heir):
+                    if later not in found:
+                        found[later] = None
+                        waiting.append(later)
+        del found[self]
+        return found
+
+    def between(self, earlier: Answers) -> list[Answers]:
+        """The connections after that one and before this one that have something pending."""
+        flows = self._earlier.flows if self._earlier is not None else []
+        return flows[flows.index(earlier) + 1 :] if earlier in flows else []
+
+    @property
+    def unanswered(self) -> list[Answers]:
+        """What a connection to come may join: this one and those before it, as far as they have something pending."""
+        before = self._earlier.flows if self._earlier is not None else []
+        return [flow for flow in (*before, self) if flow.window.unacknowledged]
+
+    def _negative(self, packet_ids: list[bytes], outcome: Outcome) -> list[bytes]:
+        assert outcome.reason is not None
+        self._frontend.log.warning(
+            "message refused", client_id=self.identity.client_id, reason=outcome.reason.value, text=outcome.text
+        )
+        code = PUBACK_CODE.get(outcome.reason, ReasonCode.UNSPECIFIED_ERROR)
+        session = self._session
+        text = outcome.text if session.problem_information else None
+        return [
+            encode_puback(MQTT_5, packet_id, code, text, limit=session.peer_packet_limit) for packet_id in packet_ids
+        ]
+
+    def split(self, run: Run) -> list[Run]:
+        """Put two halves in the place of a run of several messages."""
+        parts = run.halves()
+        if run.packet_ids:
+            self.window.replace(run, parts)
+            run.packet_ids = []  # whoever has this run by a packet identifier looks again
+        return parts
