@@ -10,28 +10,20 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import uvloop
 
-from adapter.verify.judge import Verdict
 from tests.faults.access_faults import ACCESS_FAULTS
 from tests.faults.adapter_faults import ADAPTER_FAULTS
 from tests.faults.broker_faults import BROKER_FAULTS
 from tests.faults.network_faults import NETWORK_FAULTS
-from tests.faults.stage import Fault, Row, Stage
+from tests.faults.row import Row, table
+from tests.faults.stage import Fault, Stage
 from tests.support.kafka_cluster import KafkaCluster
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 FAULTS = {fault.name: fault for fault in (*BROKER_FAULTS, *ACCESS_FAULTS, *NETWORK_FAULTS, *ADAPTER_FAULTS)}
 MESSAGES = 100_000
 LOG_TAIL = 8000  # characters of the adapter's log that are shown when a promise was broken
-COLUMNS = (
-    "fault", "messages", "acked", "lost", "reordered", "dup expl.", "dup unexpl.", "PUBACK dis.", "ledger",
-    "gap s", "recovery s", "drain", "rate/s", "RSS MB", "closed", "seconds",
-)  # fmt: skip
 
 
 def play(cluster: KafkaCluster, fault: Fault, messages: int, *, brief: bool = False) -> Row:
@@ -50,44 +42,6 @@ def play(cluster: KafkaCluster, fault: Fault, messages: int, *, brief: bool = Fa
         stage.close()
         cluster.heal()
         cluster.delete_topic(stage.topic)
-
-
-def cells(row: Row) -> list[str]:
-    """The row of the table."""
-    verdict = row.verdict
-    return [
-        row.fault,
-        f"{verdict.messages}",
-        f"{verdict.acknowledged + row.excused}",
-        f"{verdict.lost}",
-        f"{verdict.reordered}",
-        f"{verdict.repeated}",
-        f"{verdict.unexplained}",
-        f"{verdict.disordered}",
-        f"{row.ledger:g}",
-        f"{row.gap:.1f}",
-        "-" if row.recovery is None else f"{row.recovery:.2f}",
-        "-" if row.drain is None else f"{row.drain:.2f}",
-        f"{row.rate:.0f}",
-        f"{row.rss:.0f}",
-        f"{row.closed:g}",
-        f"{row.seconds:.0f}",
-    ]
-
-
-def table(rows: Sequence[Row]) -> str:
-    """All rows, and under them what is broken."""
-    lines = [list(COLUMNS), *map(cells, rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    text = "\n".join(
-        "  ".join(
-            cell.rjust(width) if column else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
-    broken = [f"{row.fault}: {', '.join(row.broken)}" for row in rows if row.broken]
-    return "\n".join([text, "", *(["BROKEN", *broken] if broken else ["Every promise was kept."])]) + "\n"
 
 
 def main() -> int:
@@ -109,7 +63,7 @@ def main() -> int:
             try:
                 row = play(cluster, FAULTS[name], options.messages)
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - the others are still worth running
-                row = Row(name, Verdict(), broken=[f"did not run to its end: {error!r}"])
+                row = Row(name, broken=[f"did not run to its end: {error!r}"])
             rows.append(row)
             sys.stderr.write(table([row]))
             if options.json:

@@ -11,13 +11,14 @@ import asyncio
 import contextlib
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import psutil
 
-from adapter.verify.judge import Sighting, Verdict, judge
+from adapter.verify.judge import Sighting, judge
 from tests.faults.device import KINDS, Kind
 from tests.faults.fleet import Fleet
+from tests.faults.row import Row
 from tests.support.adapter import Adapter
 from tests.support.records import read_all
 from tests.support.tcp_proxy import TcpProxy
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from tests.support.records import Record
 
 PARTITIONS = 4
-# Messages a second at full speed (None: as fast as it goes) and while the fault plays; how long a rate is measured.
-LONG = (None, 4000.0, 3.0)
-BRIEF = (1500.0, 1000.0, 0.5)
 WARM_SECONDS = 1.5
 RECOVER_SECONDS = 60.0
 ANSWER_SECONDS = 150.0
@@ -42,6 +40,18 @@ WATCH_SECONDS = 0.05
 NOT_OUR_DOING = {"client_disconnect", "connection_lost", "taken_over"}
 
 Result = TypeVar("Result")
+
+
+class Speed(NamedTuple):
+    """Messages a second at full speed (None: as fast as it goes) and while the fault plays."""
+
+    full: float | None
+    pace: float
+    measured: float  # seconds over which a rate is measured
+
+
+LONG = Speed(None, 4000.0, 3.0)
+BRIEF = Speed(1500.0, 1000.0, 0.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,6 @@ class Fault:
     variables: dict[str, str] = field(default_factory=dict)
     spoils_devices: bool = False  # there is a proxy between devices and adapter
     may_close: bool = False  # the adapter has reason to close connections
-    timed: bool = True  # recovery and drain mean something
     overfills: bool = False  # devices send more than the budget takes; what they send behind it is not heard
     needs_root: bool = False
     devices: int = 40
@@ -63,33 +72,12 @@ class Fault:
     prepare: Callable[[Stage], None] | None = None  # before the adapter starts
 
 
-@dataclass(slots=True)
-class Row:
-    """What a fault came to. Times in seconds, memory in MB; None: not measured. `broken` names promises."""
-
-    fault: str
-    verdict: Verdict
-    excused: int = 0  # acknowledged, and thrown away on purpose with their topic
-    ledger: float = 0
-    recovery: float | None = None
-    drain: float | None = None
-    rate: float = 0
-    gap: float = 0  # the longest time without any PUBACK while the fault played: whether it was felt
-    repeats: float = 0  # records that the adapter handed to Kafka again without knowing
-    rss: float = 0
-    rss_limit: float = 0
-    closed: float = 0
-    gave_up: int = 0  # connections that devices gave up because nothing came
-    seconds: float = 0
-    broken: list[str] = field(default_factory=list)
-
-
 class Stage:
     """What a fault can reach."""
 
     def __init__(self, fault: Fault, cluster: KafkaCluster, tenant: str, *, brief: bool = False) -> None:
         self.fault = fault
-        self._top, self._pace, self._measure_seconds = BRIEF if brief else LONG
+        self._speed = BRIEF if brief else LONG
         self.cluster = cluster
         self.tenant = tenant
         self.topic = f"hono.telemetry.{tenant}"
@@ -124,7 +112,7 @@ class Stage:
 
     def full_speed(self) -> None:
         """Let devices publish as fast as they may."""
-        self.fleet.pace = self._top
+        self.fleet.pace = self._speed.full
 
     async def writable(self) -> None:
         """Wait until Kafka can take records of every partition."""
@@ -143,7 +131,7 @@ class Stage:
         try:
             await until(lambda: any(device.first_ack for device in fleet.devices), RECOVER_SECONDS)
             acked, then = fleet.acked, time.monotonic()
-            await asyncio.sleep(self._measure_seconds)
+            await asyncio.sleep(self._speed.measured)
             rate = (fleet.acked - acked) / (time.monotonic() - then)
             await until(lambda: all(device.first_ack for device in fleet.devices), RECOVER_SECONDS)
         except TimeoutError:
@@ -153,7 +141,7 @@ class Stage:
         recovery = max(device.first_ack - began for device in fleet.devices if device.first_ack)
         self.recovery = max(recovery, self.recovery or 0.0)
         self.drain = min(rate / self.rate, self.drain or float("inf"))
-        fleet.pace = self._pace
+        fleet.pace = self._speed.pace
 
     def excuse_acknowledged(self) -> None:
         """What was acknowledged until now is thrown away on purpose."""
@@ -203,14 +191,14 @@ class Stage:
             await fleet.start()
             await asyncio.sleep(WARM_SECONDS)
             acked, then = fleet.acked, time.monotonic()
-            await asyncio.sleep(self._measure_seconds)
+            await asyncio.sleep(self._speed.measured)
             self.rate = (fleet.acked - acked) / (time.monotonic() - then)
-            fleet.pace = self._pace
+            fleet.pace = self._speed.pace
             self._playing = True
             await self.fault.play(self)
             self._playing = False
             self.full_speed()
-            await until(lambda: fleet.acked >= messages, RECOVER_SECONDS + messages / self._pace)
+            await until(lambda: fleet.acked >= messages, RECOVER_SECONDS + messages / self._speed.pace)
             try:
                 await fleet.quiet(ANSWER_SECONDS)
             except TimeoutError:
@@ -262,7 +250,7 @@ class Stage:
             seconds=seconds,
             broken=self.broken,
         )
-        _find_broken(row, self.fault)
+        row.judge_figures(self.fault)
         return row
 
     def close(self) -> None:
@@ -276,26 +264,3 @@ def _sightings(records: Iterable[Record]) -> Iterable[Sighting]:
     for record in records:
         device, number, _ = (record.value or b"?:-1:").split(b":", 2)
         yield Sighting(record.topic, record.partition, device.decode(), int(number))
-
-
-RECOVERY_SECONDS = 3.0
-LEAST_DRAIN = 0.5
-
-
-def _find_broken(row: Row, fault: Fault) -> None:
-    verdict, broken = row.verdict, row.broken
-    for name in ("lost", "reordered", "unexplained", "disordered", "refused_but_there", "strangers"):
-        if getattr(verdict, name):
-            broken.append(f"{name} {getattr(verdict, name)}")
-    if row.ledger:
-        broken.append(f"ledger {row.ledger:g}")
-    if row.closed and not fault.may_close:
-        broken.append(f"closed {row.closed:g}")
-    if row.rss > row.rss_limit:
-        broken.append(f"RSS {row.rss:.0f} MB")
-    if row.gave_up and not fault.spoils_devices and not fault.overfills:
-        broken.append(f"{row.gave_up} connections whose pings had no answer")
-    if fault.timed and row.recovery is not None and row.recovery > RECOVERY_SECONDS:
-        broken.append(f"recovery {row.recovery:.1f} s")
-    if fault.timed and row.drain is not None and row.drain < LEAST_DRAIN:
-        broken.append(f"drain {row.drain:.2f}")
