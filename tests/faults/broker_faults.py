@@ -83,7 +83,7 @@ async def all_killed(stage: Stage) -> None:
     await stage.healed()
     thrown_out = sum(device.thrown_out for device in stage.fleet.devices)
     if thrown_out:
-        stage.broken.append(f"{thrown_out} connections did not outlive the outage")
+        stage.row.broken.append(f"{thrown_out} connections did not outlive the outage")
     await stage.in_sync()
 
 
@@ -122,7 +122,7 @@ async def partitions_grow(stage: Stage) -> None:
     await asyncio.sleep(3)  # the adapter looks at its topics every second here
     used = {record.partition for record in await stage.aside(read_all, stage.cluster.internal, stage.topic)}
     if len(used) != stage.partitions:
-        stage.broken.append(f"only {len(used)} of {stage.partitions} partitions are used")
+        stage.row.broken.append(f"only {len(used)} of {stage.partitions} partitions are used")
 
 
 async def too_few_in_sync(stage: Stage) -> None:

@@ -13,7 +13,7 @@ import contextlib
 import random
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from adapter.verify.judge import Story
 from tests.support import packets
@@ -144,8 +144,7 @@ class Device(asyncio.Protocol):
     # -- asyncio's calls ---------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._buffer = b""
         self._leaving = False
         self._writable = True

@@ -35,6 +35,9 @@ WARM_SECONDS = 1.5
 RECOVER_SECONDS = 60.0
 ANSWER_SECONDS = 150.0
 READ_SECONDS = 120.0
+MB = 10**6
+BUDGET = 64 * 2**20  # bytes, the adapter's default
+RSS_BESIDES = 150 * MB  # what it may take besides
 WATCH_SECONDS = 0.05
 # Ends of a connection that are the device's doing, or the network's.
 NOT_OUR_DOING = {"client_disconnect", "connection_lost", "taken_over"}
@@ -86,16 +89,8 @@ class Stage:
         self.proxy = TcpProxy(self.adapter.port) if fault.spoils_devices else None
         self.fleet = Fleet(tenant, self._port, fault.devices, fault.kinds, fault.size)
         self.excused: dict[str, set[int]] = {}
-        self.repeats = 0.0
-        self.ledger = 0.0
-        self.closed = 0.0
-        self.rate = 0.0
-        self.recovery: float | None = None
-        self.drain: float | None = None
-        self.rss = 0
-        self.gap = 0.0
+        self.row = Row(fault.name)
         self._playing = False
-        self.broken: list[str] = []
 
     def _new_adapter(self, variables: dict[str, str]) -> Adapter:
         return Adapter(getattr(self.cluster, self.fault.reach), **self.fault.variables | variables)
@@ -136,11 +131,11 @@ class Stage:
             await until(lambda: all(device.first_ack for device in fleet.devices), RECOVER_SECONDS)
         except TimeoutError:
             deaf = [device.name for device in fleet.devices if not device.first_ack]
-            self.broken.append(f"no PUBACK for {RECOVER_SECONDS:g} s: {len(deaf)} devices, {' '.join(deaf[:5])}")
+            self.row.broken.append(f"no PUBACK for {RECOVER_SECONDS:g} s: {len(deaf)} devices, {' '.join(deaf[:5])}")
             return
         recovery = max(device.first_ack - began for device in fleet.devices if device.first_ack)
-        self.recovery = max(recovery, self.recovery or 0.0)
-        self.drain = min(rate / self.rate, self.drain or float("inf"))
+        self.row.recovery = max(recovery, self.row.recovery or 0.0)
+        self.row.drain = min(rate / self.row.rate, self.row.drain or float("inf"))
         fleet.pace = self._speed.pace
 
     def excuse_acknowledged(self) -> None:
@@ -153,7 +148,7 @@ class Stage:
         await self.read_figures()
         code = await self.aside(self.adapter.stop)
         if code:
-            self.broken.append(f"the adapter ended with {code}")
+            self.row.broken.append(f"the adapter ended with {code}")
         await self.start_another(variables, environ)
 
     async def start_another(self, variables: dict[str, str], environ: dict[str, str] | None = None) -> None:
@@ -170,11 +165,11 @@ class Stage:
         metrics = await self.aside(self.adapter.metrics)
         for (name, labels), value in metrics.items():
             if name == "adapter_ledger_difference":
-                self.ledger += abs(value)
+                self.row.ledger += abs(value)
             elif name == "adapter_kafka_records_resubmitted_total":
-                self.repeats += value
+                self.row.repeats += value
             elif name == "adapter_connections_closed_total" and dict(labels)["cause"] not in NOT_OUR_DOING:
-                self.closed += value
+                self.row.closed += value
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -192,7 +187,7 @@ class Stage:
             await asyncio.sleep(WARM_SECONDS)
             acked, then = fleet.acked, time.monotonic()
             await asyncio.sleep(self._speed.measured)
-            self.rate = (fleet.acked - acked) / (time.monotonic() - then)
+            self.row.rate = (fleet.acked - acked) / (time.monotonic() - then)
             fleet.pace = self._speed.pace
             self._playing = True
             await self.fault.play(self)
@@ -202,7 +197,7 @@ class Stage:
             try:
                 await fleet.quiet(ANSWER_SECONDS)
             except TimeoutError:
-                self.broken.append(f"{fleet.unanswered} messages were never answered")
+                self.row.broken.append(f"{fleet.unanswered} messages were never answered")
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
@@ -210,7 +205,7 @@ class Stage:
         await self.read_figures()
         code = await self.aside(self.adapter.stop)
         if code:
-            self.broken.append(f"the adapter ended with {code}")
+            self.row.broken.append(f"the adapter ended with {code}")
         return await self.aside(self._judged, time.monotonic() - began)
 
     async def _watch(self) -> None:
@@ -218,11 +213,12 @@ class Stage:
         acked, since = 0, time.monotonic()
         while True:
             with contextlib.suppress(psutil.Error):  # it is being replaced
-                self.rss = max(self.rss, psutil.Process(self.adapter.process.pid).memory_info().rss)
+                rss = psutil.Process(self.adapter.process.pid).memory_info().rss
+                self.row.rss = max(self.row.rss, rss / MB)
             if self.fleet.acked != acked:
                 acked, since = self.fleet.acked, time.monotonic()
             elif self._playing:
-                self.gap = max(self.gap, time.monotonic() - since)
+                self.row.gap = max(self.row.gap, time.monotonic() - since)
             await asyncio.sleep(WATCH_SECONDS)
 
     def _judged(self, seconds: float) -> Row:
@@ -231,25 +227,12 @@ class Stage:
         acknowledged = sum(len(story.acknowledged) for story in stories)
         for story in stories:
             story.acknowledged -= self.excused.get(story.name, set())
-        verdict = judge(stories, _sightings(records), repeats=int(self.repeats))
-        budget = int(self.fault.variables.get("MAX_PENDING_BYTES", "67108864"))
-        row = Row(
-            fault=self.fault.name,
-            verdict=verdict,
-            excused=acknowledged - verdict.acknowledged,
-            ledger=self.ledger,
-            recovery=self.recovery,
-            drain=self.drain,
-            rate=self.rate,
-            gap=self.gap,
-            repeats=self.repeats,
-            rss=self.rss / 1e6,
-            rss_limit=budget / 1e6 + 150,
-            closed=self.closed,
-            gave_up=sum(device.gave_up for device in self.fleet.devices),
-            seconds=seconds,
-            broken=self.broken,
-        )
+        row = self.row
+        row.verdict = judge(stories, _sightings(records), repeats=int(row.repeats))
+        row.excused = acknowledged - row.verdict.acknowledged
+        row.rss_limit = (int(self.fault.variables.get("MAX_PENDING_BYTES", BUDGET)) + RSS_BESIDES) / MB
+        row.gave_up = sum(device.gave_up for device in self.fleet.devices)
+        row.seconds = seconds
         row.judge_figures(self.fault)
         return row
 

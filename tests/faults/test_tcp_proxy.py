@@ -37,11 +37,13 @@ async def proxy() -> AsyncIterator[TcpProxy]:
 class Client:
     """A connection through the proxy to something that answers with what it gets."""
 
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
     @classmethod
     async def connect(cls, proxy: TcpProxy) -> Client:
-        self = cls()
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        return self
+        return cls(*await asyncio.open_connection("127.0.0.1", proxy.port))
 
     async def echo(self, data: bytes) -> bytes:
         self.writer.write(data)
