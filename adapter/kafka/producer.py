@@ -39,7 +39,9 @@ Done = Callable[["Batch", KafkaError | None], None]
 ANSWER_SECONDS = 10.0  # for connecting, and for metadata: brokers answer in milliseconds, or are away
 LIMITS_SECONDS = 2.0  # for the largest size of a topic's batches: devices may wait for it, and can do without
 CLOSE_SECONDS = 5.0
-RECONNECT_SECONDS = (0.1, 5.0)  # the first and the longest pause between two tries to connect, with jitter
+# The first and the longest pause between two tries to connect, with jitter. Devices shall hear within 3 s that Kafka
+# can be written to again.
+RECONNECT_SECONDS = (0.1, 2.0)
 WATCH_SECONDS = 1.0
 PROBE_SECONDS = 10.0  # without a good answer for so long, idle or not, Kafka is asked whether it is there
 PROBE_AGAIN_SECONDS = 2.0
