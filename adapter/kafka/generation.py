@@ -29,6 +29,7 @@ from aiokafka.structs import TopicPartition
 
 from adapter.errors import TransientKafkaError
 from adapter.kafka import limits
+from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
 from adapter.kafka.load import Load
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
+
+expect_closed_transports()
 
 Partition = tuple[str, int]
 
