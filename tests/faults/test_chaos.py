@@ -49,7 +49,7 @@ async def killed_while_it_holds_messages(stage: Stage) -> None:
     for node in stage.cluster.nodes:
         node.pause()
     acked = stage.fleet.acked
-    await until(lambda: stage.fleet.acked > acked + 100)
+    await until(lambda: stage.fleet.acked > acked + 500)  # what is in the brokers' sockets already is not lost
     await stage.aside(stage.adapter.kill)
     for node in stage.cluster.nodes:
         node.resume()
