@@ -226,13 +226,15 @@ class Pipeline:
     def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
         """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them."""
         ended = {run.owner: None for run in runs if run.packet_ids and run.owner.fails_on(outcome, run.packet_ids)}
-        for owner in dict.fromkeys(one for end in ended for one in (end, *end.heirs)):
-            withdrawn = lane.withdraw(owner)
-            self._settle(withdrawn, BEHIND_A_FAILURE)
-            self.budget.release(sum(run.size for run in withdrawn))
+        owners = dict.fromkeys(one for end in ended for one in (end, *end.heirs))
+        withdrawn = [run for owner in owners for run in lane.withdraw(owner)]
+        self._settle(withdrawn, BEHIND_A_FAILURE)
         self._settle(runs, outcome)
         if lane.state is LaneState.WAITING and not lane.queue:
             lane.state = LaneState.EMPTY
+        # Room lets waiting connections go on at once, and the device's next one must not join what is failing here.
+        if withdrawn:
+            self.budget.release(sum(run.size for run in withdrawn))
 
     def _refuse(self, lane: Lane, run: Run, refusal: Refusal) -> None:
         """Kafka will never take this message where it was to go; it is in no lane any more."""

@@ -210,6 +210,20 @@ def test_what_still_waits_at_the_delivery_timeout_is_dropped_not_unknown(world: 
     world.assert_nothing_left()
 
 
+def test_who_waits_for_room_goes_on_when_everything_that_failed_has_its_outcome(world: World) -> None:
+    owner = FakeOwner()
+    runs = [owner.publish(world.lane, b"x" * 30_000, arrived=world.time.now) for _ in range(30)]
+    without_outcome: list[int] = []
+
+    class Waiter:
+        def room_again(self) -> None:
+            without_outcome.append(sum(run.outcome is None for run in runs))
+
+    world.budget.wait(Waiter())
+    world.time.advance(61)
+    assert without_outcome == [0]
+
+
 def test_nothing_passes_a_batch_that_was_given_up_on_but_is_still_at_kafka(world: World) -> None:
     FakeOwner().publish(world.lane, b"old", arrived=world.time.now)
     world.time.advance(61)
