@@ -34,20 +34,30 @@ Entry: TypeAlias = "Run | Answer | Joined"
 class AckWindow:
     """`unacknowledged` counts messages, not entries."""
 
-    __slots__ = ("_entries", "unacknowledged")
+    __slots__ = ("_entries", "_index", "unacknowledged")
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._index: dict[bytes, Entry] | None = None  # while packet identifiers are asked for
         self.unacknowledged = 0
 
     def add(self, entry: Entry) -> None:
         """The next publishes of the connection, behind all before."""
         self._entries.append(entry)
         self.unacknowledged += len(entry.packet_ids)
+        if self._index is not None:
+            self._index |= dict.fromkeys(entry.packet_ids, entry)
+
+    def find(self, packet_id: bytes) -> Entry | None:
+        """The latest entry with that packet identifier."""
+        if self._index is None:
+            self._index = {packet_id: entry for entry in self._entries for packet_id in entry.packet_ids}
+        return self._index.get(packet_id)
 
     def take_settled(self) -> list[Entry]:
         """Remove and return the entries at the front that have an outcome."""
         entries = self._entries
+        self._index = None
         if len(entries) == 1 and entries[0].outcome is not None:
             self._entries = []
             self.unacknowledged = 0
@@ -73,3 +83,4 @@ class AckWindow:
         """Put the parts of a run in its place."""
         position = self._entries.index(run)
         self._entries[position : position + 1] = parts
+        self._index = None

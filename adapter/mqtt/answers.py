@@ -74,9 +74,7 @@ class Answers:
             if joined is None or joined.heir is not self:
                 joined = origin.joined[packet_id] = Joined(origin, self, packet_id, payload, template, run.arrived)
                 self.window.add(joined)
-        elif not any(
-            packet_id in entry.packet_ids and is_pending(entry, packet_id, payload, template) for entry in self.window
-        ):
+        elif not is_pending(self.window.find(packet_id), packet_id, payload, template):
             return False
         self._frontend.counters.joined += 1
         return True
