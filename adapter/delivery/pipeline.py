@@ -228,6 +228,9 @@ class Pipeline:
         ended = {run.owner: None for run in runs if run.packet_ids and run.owner.fails_on(outcome, run.packet_ids)}
         owners = dict.fromkeys(one for end in ended for one in (end, *end.heirs))
         withdrawn = [run for owner in owners for run in lane.withdraw(owner)]
+        for run in withdrawn:
+            if run.packet_ids:
+                run.owner.fails_on(BEHIND_A_FAILURE, run.packet_ids)
         self._settle(withdrawn, BEHIND_A_FAILURE)
         self._settle(runs, outcome)
         if lane.state is LaneState.WAITING and not lane.queue:

@@ -89,19 +89,25 @@ class Answers:
         self.settled()
 
     def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
-        """MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
+        """Whether an outcome of these messages ends the connection, which takes nothing more from now on.
+
+        MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
 
         Nor does a 5.0 device learn of a refusal when its connection has ended or is about to, and it has not come back
         for the message: it will send it again, and by then it may be accepted.
         """
+        joined = self.joined or {}
         if outcome.fate is Fate.REFUSED:
             if self.hears_refusals:
                 return False
-            joined = self.joined or {}
             if all(packet_id in joined and joined[packet_id].heir.hears_refusals for packet_id in packet_ids):
                 return False
         if self._session.is_open:
             self._session.pause(Pause.FAILED)
+        # Whoever joined learns of it in its turn, and must not take the device's next messages until then.
+        for packet_id in packet_ids:
+            if packet_id in joined:
+                joined[packet_id].heir.fails_on(outcome, [packet_id])
         return True
 
     @property

@@ -254,3 +254,27 @@ def test_what_a_connection_in_between_has_sent_fails_with_what_came_before_it(le
     world.answer_all()
     assert log(world) == []
     assert world.balanced()
+
+
+def test_a_connection_whose_joined_message_has_failed_takes_nothing_more_while_its_turn_has_not_come() -> None:
+    world = World()
+    first = world.device()
+    send(first, 1, 2, topic="p1/t")
+    world.time.turn()
+    first.session.gone()
+    world.time.advance(30)
+    second = world.device()
+    send(second, 10)
+    send(second, 1, dup=True, topic="p1/t")
+    world.time.advance(31)
+    world.time.advance(1)
+    assert world.ledger.unknown[1] == 2
+    assert not second.wire.closed, "10 may still be acknowledged"
+    received = world.ledger.received[1]
+    send(second, 2, dup=True, topic="p1/t")
+    assert world.ledger.received[1] == received
+    world.answer_all()
+    world.time.advance(2)
+    assert second.wire.take() == puback(10)
+    assert second.wire.closed
+    assert world.balanced()
