@@ -59,5 +59,5 @@ async def killed_while_it_holds_messages(stage: Stage) -> None:
 def test_losses_are_seen_where_an_operator_accepts_them(cluster: KafkaCluster) -> None:
     accepting = {"DELIVERY": "at_most_once", "MQTT__PUBACK": "on_receipt"}
     row = play(cluster, Fault("accepted", killed_while_it_holds_messages, variables=accepting), MESSAGES, brief=True)
-    assert row.verdict.lost >= 100
+    assert row.verdict.lost > 0
     assert any(line.startswith("lost") for line in row.broken)
