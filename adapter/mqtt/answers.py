@@ -19,7 +19,7 @@ from adapter.reasons import PUBACK_CODE, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from adapter.model import Identity, Outcome, Run
+    from adapter.model import Identity, Outcome, Route, Run
     from adapter.mqtt.ack_window import Answer, Entry
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
@@ -58,26 +58,28 @@ class Answers:
         self.pending_bytes = 0
         self.window = AckWindow()
 
-    def _join(self, packet_id: bytes, payload: bytes, run: Run) -> bool:
+    def _join(self, packet_id: bytes, payload: bytes, route: Route) -> bool:
         """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
-        template = run.route.template
-        found = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
-        if found is not None:
-            origin, entry = found
-            if isinstance(entry, Joined):  # by a connection that has gone: this one joins in its place
-                entry.outcome = HANDED_OVER
-                origin.settled()
-                origin = entry.origin
-            if origin.joined is None:
-                origin.joined = {}
-            joined = origin.joined.get(packet_id)
-            if joined is None or joined.heir is not self:
-                joined = origin.joined[packet_id] = Joined(origin, self, packet_id, payload, template, run.arrived)
-                self.window.add(joined)
+        template = route.template
+        origin = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
+        if origin is not None:
+            self._join_in(origin, packet_id)
         elif not is_pending(self.window.find(packet_id), packet_id, payload, template):
             return False
         self._frontend.counters.joined += 1
         return True
+
+    def _join_in(self, origin: Answers, packet_id: bytes) -> None:
+        if origin.joined is None:
+            origin.joined = {}
+        before = origin.joined.get(packet_id)
+        if before is not None and before.heir is self:
+            return
+        joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time())
+        self.window.add(joined)
+        if before is not None:  # of a connection that has gone: this one joins in its place
+            before.outcome = HANDED_OVER
+            before.heir.settled()
 
     def _answer(self, answer: Answer) -> None:
         self.window.add(answer)

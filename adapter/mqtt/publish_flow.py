@@ -144,17 +144,21 @@ class PublishFlow(Answers):
                         run = None
                     last_first, last_topic, last_properties = first, topic, properties
                     kind = first & ~DUP
-                    began = self._begin((kind, topic, properties))
-                    if began is None:
-                        break
-                    if isinstance(began, Run):
+                    found = self._route((kind, topic, properties))
+                    if isinstance(found, Route):
                         if first & DUP:
                             last_first = 0  # each is looked at by itself
-                            if self._join(packet_id, data[body:stop], began):
+                            if self._join(packet_id, data[body:stop], found):  # it needs no room in the budget
                                 pos = stop
                                 taken += 1
                                 room = config.receive_maximum - self.window.unacknowledged
                                 continue
+                        began = self._begin(found, (kind & QOS_BITS) >> 1)
+                    else:
+                        began = found
+                    if began is None:
+                        break
+                    if isinstance(began, Run):
                         run = began
                         overhead = run.route.overhead
                         size = 0
@@ -228,10 +232,9 @@ class PublishFlow(Answers):
             self._prefixes = PublishPrefixes(config.topic_alias_maximum, config.routes_cached)
         return self._prefixes.read(data, topic, at, stop)
 
-    def _begin(self, key: _Key) -> Run | Refusal | None:
+    def _begin(self, route: Route, qos: int) -> Run | Refusal | None:
         """A new run; or why the message is refused; or None: the connection waits, and asks again."""
         frontend = self._frontend
-        qos = (key[0] & QOS_BITS) >> 1
         budget = frontend.budget
         if (
             budget.used >= budget.soft
@@ -239,16 +242,17 @@ class PublishFlow(Answers):
             and (qos or frontend.make_room is None or not frontend.make_room(self))
         ):
             return self._wait_for_room(qos)
-        route = self._cache.get(key)
-        if route is None or route.lane.retired:
-            found = self._resolve(key, qos)
-            if not isinstance(found, Route):
-                return found
-            route = found
         now = frontend.time()
         if now != frontend.stamped:
             frontend.stamp(now)
         return Run(route, self, qos, now, frontend.stamp_ms)
+
+    def _route(self, key: _Key) -> Route | Refusal | None:
+        """Where a message goes; or why it is refused; or None: the connection waits, and asks again."""
+        route = self._cache.get(key)
+        if route is None or route.lane.retired:
+            return self._resolve(key, (key[0] & QOS_BITS) >> 1)
+        return route
 
     def _resolve(self, key: _Key, qos: int) -> Route | Refusal | None:
         """The route of a topic that is new to this connection. Raises ProtocolError."""

@@ -24,24 +24,13 @@ HANDED_OVER = ACKNOWLEDGED
 
 
 class Joined:
-    """A window's entry for a message that the connection `origin` brought; gets the outcome that it has there."""
+    """A window's entry for a message that an earlier connection brought; gets the outcome that it has there."""
 
-    __slots__ = ("arrived", "heir", "origin", "outcome", "packet_ids", "payload", "template")
+    __slots__ = ("arrived", "heir", "outcome", "packet_ids")
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a message has these parts
-        self,
-        origin: Answers,
-        heir: Answers,
-        packet_id: bytes,
-        payload: bytes,
-        template: RecordTemplate,
-        arrived: float,
-    ) -> None:
-        self.origin = origin
+    def __init__(self, heir: Answers, packet_id: bytes, arrived: float) -> None:
         self.heir = heir
         self.packet_ids = [packet_id]
-        self.payload = payload
-        self.template = template
         self.arrived = arrived
         self.outcome: Outcome | None = None
 
@@ -53,39 +42,37 @@ class Earlier:
         self.flows = flows
         for flow in flows:
             flow.listed_in = self
-        self._index: dict[bytes, tuple[Answers, Run | Joined]] | None = None
+        self._index: dict[bytes, tuple[Answers, Run]] | None = None
 
     def remove(self, flow: Answers) -> None:
         """It has nothing pending any more."""
         self.flows.remove(flow)
         self._index = None
 
-    def find(self, packet_id: bytes, payload: bytes, template: RecordTemplate) -> tuple[Answers, Run | Joined] | None:
-        """The entry that holds this very message, pending, and the connection in whose window it is."""
+    def find(self, packet_id: bytes, payload: bytes, template: RecordTemplate) -> Answers | None:
+        """The connection that brought this very message, pending. Of equal identifiers the latest counts."""
         if self._index is None:
-            self._index = {
-                packet_id: (flow, entry)
-                for flow in self.flows
-                for entry in flow.window
-                if isinstance(entry, Run | Joined)
-                for packet_id in entry.packet_ids
-            }
+            self._index = {}
+            for flow in self.flows:
+                for run in flow.window:
+                    if isinstance(run, Run):
+                        self._index |= dict.fromkeys(run.packet_ids, (flow, run))
         found = self._index.get(packet_id)
         if found is None:
             return None
-        entry = found[1]
-        if packet_id not in entry.packet_ids:  # a rejected batch was cut, and this run with it
+        flow, run = found
+        if packet_id not in run.packet_ids:  # a rejected batch was cut, and this run with it
             self._index = None
             return self.find(packet_id, payload, template)
-        return found if is_pending(entry, packet_id, payload, template) else None
+        return flow if is_pending(run, packet_id, payload, template) else None
 
 
 def is_pending(entry: object, packet_id: bytes, payload: bytes, template: RecordTemplate) -> bool:
-    """Whether a window's entry holds this very message, without an outcome so far."""
-    if isinstance(entry, Joined):
-        same = entry.packet_ids[0] == packet_id and entry.payload == payload and entry.template == template
-    elif isinstance(entry, Run) and packet_id in entry.packet_ids:
-        same = entry.payloads[entry.packet_ids.index(packet_id)] == payload and entry.route.template == template
-    else:
-        same = False
-    return same and entry.outcome is None  # type: ignore[attr-defined] # both have one
+    """Whether a window's entry is a run that holds this very message, without an outcome so far."""
+    return (
+        isinstance(entry, Run)
+        and entry.outcome is None
+        and packet_id in entry.packet_ids
+        and entry.payloads[entry.packet_ids.index(packet_id)] == payload
+        and entry.route.template == template
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -278,3 +280,48 @@ def test_a_connection_whose_joined_message_has_failed_takes_nothing_more_while_i
     assert second.wire.take() == puback(10)
     assert second.wire.closed
     assert world.balanced()
+
+
+def test_a_message_that_is_repeated_in_the_same_read_has_one_puback() -> None:
+    world = World()
+    device = world.device()
+    first, again = (publish("t", b"1", packet_id=1, dup=dup) for dup in (False, True))
+    second, second_again = (publish("t", b"2", packet_id=2, dup=dup) for dup in (False, True))
+    device.send(first, again, second, second_again, again)
+    world.answer_all()
+    assert log(world) == [1, 2]
+    assert device.wire.take() == puback(1) + puback(2)
+
+
+@BOTH
+def test_what_is_repeated_needs_no_room_in_the_budget(level: int) -> None:
+    """A long outage has filled the buffers; a device comes back, and what it sends next has to wait."""
+    world = World(budget=500)
+    first = world.device(level=level)
+    send(first, *range(1, 10), level=level)
+    assert world.budget.used > 500
+    first.session.gone()
+    second = world.device(level=level)
+    send(second, *range(1, 10), level=level, dup=True)
+    send(second, 10, level=level)
+    assert world.frontend.counters.joined == 9
+    assert world.frontend.counters.paused == 1
+    world.answer_all()
+    assert log(world) == list(range(1, 11))
+    assert second.wire.take() == b"".join(map(puback, range(1, 11)))
+
+
+def test_what_is_repeated_is_not_kept_a_second_time() -> None:
+    world = World()
+    payloads = [b"%d" % n + bytes(10_000) for n in range(1, 201)]
+    world.device().send(*(publish("t", payload, packet_id=n) for n, payload in enumerate(payloads, 1)))
+    again = b"".join(publish("t", payload, packet_id=n, dup=True) for n, payload in enumerate(payloads, 1))
+    second = world.device()
+    tracemalloc.start()
+    try:
+        second.send(again)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert world.frontend.counters.joined == 200
+    assert kept < 200 * 600
