@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
 from adapter.model import Instead, Owner, no_dead_letters
+from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.returning import Earlier
 from adapter.reasons import ReasonCode
 
@@ -109,6 +110,7 @@ class Frontend:
         self.draining = False
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
+        self.kept_sessions = KeptSessions(config.max_connections, timers.time)
         self._pending: dict[Identity, Answers] = {}  # of devices that are not connected, or not yet again
         self._to_tell: deque[Answers] = deque()
         self._telling = False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError
 from adapter.mqtt.connect import MQTT_3_1_1, MQTT_5, peek_level
+from adapter.mqtt.kept_sessions import LONGEST
 from adapter.mqtt.replies import ConnackProperties, encode_connack
 from adapter.reasons import ReasonCode
 
@@ -40,20 +41,20 @@ def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedErro
     return None
 
 
-def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True) -> bytes:
+def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True, session_present: bool = False) -> bytes:
     """The CONNACK that accepts; `assigned` when the client identifier is ours."""
     if connect.level != MQTT_5:
-        return encode_connack(connect.level, ReasonCode.SUCCESS)
+        return encode_connack(connect.level, ReasonCode.SUCCESS, session_present=session_present)
     properties = ConnackProperties(
-        # No session outlives its connection: say so when the client asked for more (5.0 section 3.2.2.3.2).
-        session_expiry=0 if connect.session_expiry else None,
+        # Said when the client asked for more (5.0 section 3.2.2.3.2).
+        session_expiry=LONGEST if connect.session_expiry > LONGEST else None,
         receive_maximum=config.receive_maximum,
         maximum_qos=MAXIMUM_QOS,
         maximum_packet_size=config.max_packet_size,
         assigned_client_identifier=connect.client_id if assigned else None,
         topic_alias_maximum=config.topic_alias_maximum,
     )
-    return encode_connack(MQTT_5, ReasonCode.SUCCESS, properties=properties)
+    return encode_connack(MQTT_5, ReasonCode.SUCCESS, session_present=session_present, properties=properties)
 
 
 def refused(level: int, error: ConnectRefusedError, *, reason_string: bool, limit: int | None) -> bytes:

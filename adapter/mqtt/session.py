@@ -24,6 +24,7 @@ from adapter.mqtt.disconnect import decode_disconnect
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.held import Held
+from adapter.mqtt.kept_sessions import LONGEST, expiry
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, PublishFlow
@@ -32,6 +33,7 @@ from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
 from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
+    from adapter.model import Connect
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.ports import Wire
 
@@ -185,6 +187,8 @@ class Session:
                 disconnect = decode_disconnect(body, level)
                 if disconnect.session_expiry and not self._session_expiry:  # 5.0 section 3.14.2.2.2
                     raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a session expiry after one of 0 in the CONNECT")
+                if disconnect.session_expiry is not None:
+                    self._session_expiry = min(disconnect.session_expiry, LONGEST)
                 self._close("client_disconnect")
             case PacketType.CONNECT:
                 self._connect(body)
@@ -215,7 +219,7 @@ class Session:
         self.problem_information = connect.request_problem_information
         self.peer_packet_limit = connect.maximum_packet_size
         self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
-        self._session_expiry = connect.session_expiry
+        self._session_expiry = expiry(connect)
         assigned = not connect.client_id
         if assigned:
             connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
@@ -227,10 +231,9 @@ class Session:
         self._state = State.AUTHENTICATING
         frontend.admitted += 1
         self.pause(Pause.AUTHENTICATION)
-        connack = accepted(connect, frontend.config, assigned=assigned)
-        frontend.gate.authenticate(connect, self._peer, partial(self._authenticated, connack))
+        frontend.gate.authenticate(connect, self._peer, partial(self._authenticated, connect, assigned=assigned))
 
-    def _authenticated(self, connack: bytes, result: Identity | ConnectRefusedError) -> None:
+    def _authenticated(self, connect: Connect, result: Identity | ConnectRefusedError, *, assigned: bool) -> None:
         if self._state is not State.AUTHENTICATING:
             return
         if isinstance(result, ConnectRefusedError):
@@ -242,7 +245,8 @@ class Session:
         self._state = State.OPEN
         self.is_open = True
         self._flow = PublishFlow(self, result, frontend.recall_pending(result))
-        self._reply(connack)
+        present = frontend.kept_sessions.resume(result, clean=connect.clean_start)
+        self._reply(accepted(connect, frontend.config, assigned=assigned, session_present=present))
         frontend.deadlines.forget(self)
         if self._keep_alive:
             frontend.deadlines.watch(self, frontend.time() + self._keep_alive)
@@ -372,4 +376,5 @@ class Session:
         if self._flow is not None:
             frontend.budget.forget(self._flow)
             frontend.remember_pending(self._flow)
+            frontend.kept_sessions.keep(self._flow.identity, self._session_expiry)
         self._wire.close()
