@@ -261,11 +261,8 @@ class PublishFlow(Answers):
             raise MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
         if qos > 1:
             raise ProtocolError(ReasonCode.QOS_NOT_SUPPORTED, "this server takes QoS 0 and 1")
-        result: Route | Refusal | None
-        if self._resolved is not None and self._resolved[0] == key:
-            result = self._resolved[1]
-            self._resolved = None
-        else:
+        result = self._take_resolved(key)
+        if result is None:
             if not topic:  # 5.0 section 3.3.2.1
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
             name = decode_topic_name(topic)
@@ -282,6 +279,14 @@ class PublishFlow(Answers):
                 del self._cache[next(iter(self._cache))]
             self._cache[key] = result
         return result
+
+    def _take_resolved(self, key: _Key) -> Route | Refusal | None:
+        """What the look-up has found, unless its lane was retired while the connection waited for something else."""
+        if self._resolved is None or self._resolved[0] != key:
+            return None
+        result = self._resolved[1]
+        self._resolved = None
+        return None if isinstance(result, Route) and result.lane.retired else result
 
     def _on_resolved(self, key: _Key, result: Route | Refusal) -> None:
         self._resolved = (key, result)

@@ -348,6 +348,20 @@ def test_routes_of_a_retired_lane_are_looked_up_again(world: World) -> None:
     assert len(world.gate.resolved) == 2
 
 
+def test_a_route_that_was_found_and_retired_while_the_connection_waited_is_looked_up_again(world: World) -> None:
+    device = world.device()
+    device.send(publish("later/t", b"1"))
+    device.session.pause(16)
+    world.gate.answer()
+    world.pipeline.retire("plant", lambda: None)
+    device.session.resume(16)
+    assert world.kafka.waiting == []
+    world.gate.answer()
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1"]
+    assert device.wire.take() == puback(1)
+
+
 def test_the_cache_of_routes_is_bounded() -> None:
     world = World(routes_cached=4)
     device = world.device()
