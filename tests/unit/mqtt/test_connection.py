@@ -54,7 +54,7 @@ class World:
 
     async def until(self, what: object) -> None:
         assert callable(what)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(90):  # millions of packets, measured for coverage on a busy machine
             while not what():
                 await asyncio.sleep(0.005)
 
