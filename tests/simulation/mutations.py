@@ -76,6 +76,16 @@ def _takes_what_is_settled_anywhere(self: AckWindow) -> list[Any]:
     return settled
 
 
+def _acknowledges_a_repeat_at_once(original: Any) -> Any:
+    def join_in(self: Answers, origin: Answers, packet_id: bytes) -> None:
+        original(self, origin, packet_id)
+        assert origin.joined is not None
+        origin.joined[packet_id].outcome = ACKNOWLEDGED
+        self.answers_ready = True
+
+    return join_in
+
+
 def _takes_a_lost_batch_for_written(original: Any) -> Any:
     async def write(self: Generation, topic: str, partition: int, builder: Any) -> int:
         try:
@@ -264,6 +274,8 @@ MUTATIONS = (
     Mutation("acknowledges before an earlier one", IN_TURN, 10,
              ((AckWindow, "take_settled", _instead(_takes_what_is_settled_anywhere)),)),
     Mutation("takes a lost batch for written", DURABLE, 10, ((Generation, "write", _takes_a_lost_batch_for_written),)),
+    Mutation("acknowledges a repeat before its first coming has landed", DURABLE, 5,
+             ((Answers, "_join_in", _acknowledges_a_repeat_at_once),)),
     Mutation("acknowledges at the delivery timeout", DURABLE, 60,
              ((Pipeline, "_expire", _acknowledges_at_the_timeout),)),
     Mutation("acknowledges in 3.1.1 what Kafka has refused", DURABLE, 40,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapter.errors import RejectedError, TransientKafkaError
 from adapter.reasons import Reason
 from tests.support.front_end import Device, World
-from tests.support.packets import DISCONNECT, puback, publish
+from tests.support.packets import DISCONNECT, connect, puback, publish
 
 BOTH = pytest.mark.parametrize("level", [4, 5])
 
@@ -81,6 +81,37 @@ def test_however_often_it_comes_back_every_message_is_there_once_and_in_order(da
     assert world.frontend._pending == {}
 
 
+@given(data=st.data())
+def test_wherever_connections_are_cut_in_an_outage_every_message_is_there_once_and_has_one_puback(
+    data: st.DataObject,
+) -> None:
+    """Each connection brings again, with DUP, what came before, then goes on; it is cut after any byte."""
+    world = World()
+    total = data.draw(st.integers(1, 8), label="messages")
+    topics = data.draw(st.lists(st.sampled_from(["t", "p1/t"]), min_size=total, max_size=total), label="topics")
+    sent = 0  # a device takes a message for sent when its first byte has left
+    for level in data.draw(st.lists(st.sampled_from([4, 5]), max_size=5), label="connections"):
+        packets = [
+            publish(topic, b"%d" % n, packet_id=n, level=level, dup=n <= sent) for n, topic in enumerate(topics, 1)
+        ]
+        cut = data.draw(st.integers(0, sum(map(len, packets))), label="cut after")
+        device = world.device(level=level)
+        for at in range(0, cut, 11):
+            device.send(b"".join(packets)[at : min(at + 11, cut)])
+        sent = max([sent, *(n for n in range(1, total + 1) if sum(map(len, packets[: n - 1])) < cut)])
+        device.session.gone()
+        assert device.wire.take() == b""
+        world.time.turn()
+    last = world.device()
+    last.send(*(publish(topic, b"%d" % n, packet_id=n, dup=n <= sent) for n, topic in enumerate(topics, 1)))
+    world.answer_all()
+    assert pubacks(last.wire.take()) == list(range(1, total + 1))
+    for partition, topic in enumerate(["t", "p1/t"]):
+        assert log(world, partition) == [n for n in range(1, total + 1) if topics[n - 1] == topic]
+    assert (world.ledger.received[1], world.ledger.acknowledged[1]) == (total, total)
+    assert world.frontend._pending == {}
+
+
 def pubacks(data: bytes) -> list[int]:
     """The packet identifiers in a row of PUBACKs."""
     assert all(data[at : at + 2] == b"\x40\x02" for at in range(0, len(data), 4))
@@ -104,6 +135,19 @@ def test_nobody_joins_the_message_of_another_device() -> None:
     send(world.device("one"), 1)
     other = world.device("other")
     send(other, 1, dup=True)
+    world.answer_all()
+    assert log(world) == [1, 1]
+    assert world.frontend.counters.joined == 0
+
+
+def test_nobody_joins_the_message_of_another_tenant() -> None:
+    world = World()
+    world.gate.hold_connects = True
+    for tenant in ("one", "other"):
+        device = world.accept()
+        device.send(connect("c1"))
+        world.gate.let_in(tenant)
+        send(device, 1, dup=True)
     world.answer_all()
     assert log(world) == [1, 1]
     assert world.frontend.counters.joined == 0
