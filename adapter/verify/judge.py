@@ -73,7 +73,7 @@ class Verdict:
     records: int = 0
     repeated: int = 0  # further occurrences of what the device, or an exchanged producer, sent more than once
     lost: int = 0  # acknowledged, and in no record
-    reordered: int = 0  # first occurrences behind a later message of the device in the same partition
+    reordered: int = 0  # first occurrences behind a later message of the device, in every partition where they are
     unexplained: int = 0  # further occurrences that nobody sent
     disordered: int = 0  # PUBACKs out of turn
     refused_but_there: int = 0  # the device was told that Kafka does not have it
@@ -96,11 +96,15 @@ def judge(stories: Iterable[Story], sightings: Iterable[Sighting], *, repeats: i
 
     `repeats` is how often a record may have been written again without the device's doing: in all, the records that
     producers held whose outcome never became known.
+
+    Where a topic got more partitions, a message can be in two of them, and nobody can tell which came first. It is in
+    order when it is in one of them.
     """
     by_name = {story.name: story for story in stories}
     occurrences: Counter[tuple[str, int]] = Counter()
     latest: dict[tuple[str, int, str], int] = {}
-    records = reordered = strangers = 0
+    behind: set[tuple[str, int]] = set()
+    records = strangers = 0
     for topic, partition, device, number in sightings:
         records += 1
         story = by_name.get(device)
@@ -108,10 +112,12 @@ def judge(stories: Iterable[Story], sightings: Iterable[Sighting], *, repeats: i
             strangers += 1
             continue
         occurrences[device, number] += 1
-        if occurrences[device, number] == 1:
-            place = (topic, partition, device)
-            reordered += number < latest.get(place, -1)
-            latest[place] = max(latest.get(place, -1), number)
+        place = (topic, partition, device)
+        if number > latest.get(place, -1):
+            latest[place] = number
+            behind.discard((device, number))
+        elif occurrences[device, number] == 1:
+            behind.add((device, number))
     repeated = unexplained = 0
     for (device, number), count in occurrences.items():
         explained = min(count - 1, by_name[device].transmissions[number] - 1)
@@ -125,7 +131,7 @@ def judge(stories: Iterable[Story], sightings: Iterable[Sighting], *, repeats: i
         records=records,
         repeated=repeated + forgiven,
         lost=sum((story.name, number) not in occurrences for story in everyone for number in story.acknowledged),
-        reordered=reordered,
+        reordered=len(behind),
         unexplained=unexplained - forgiven,
         disordered=sum(story.disordered for story in everyone),
         refused_but_there=sum((story.name, number) in occurrences for story in everyone for number in story.refused),

@@ -76,6 +76,7 @@ class Cluster:
         self.fenced = 0  # ids up to this one
         self.committed: set[Name] = set()
         self.repeats: Counter[Name] = Counter()  # how often more a record may be there without the device's doing
+        self.dead_letters: set[Name] = set()  # whether they were taken or not
         self.late = 0  # batches that landed when nobody waited for them
         self.seen: Counter[str] = Counter()
         self._turn = 0
@@ -156,6 +157,8 @@ class Cluster:
             self.arrive(request)
 
     def _append(self, request: ProduceRequest, sent: Sent) -> None:
+        if sent.topic == DEAD_LETTERS:
+            self.dead_letters.update(sent.names)
         topic = self.topics.get(sent.topic)
         if topic is None or sent.partition >= len(topic.partitions):
             self._answer(request, sent, errors.UnknownTopicOrPartitionError)

@@ -1,10 +1,11 @@
 """The end of a history: what Kafka has is put before the judge, with what only the model can know.
 
 - A batch can land when nobody waits for it any more: its producer was given up, or its process was killed. Nothing that
-  a client can do prevents it (only transactions would), so such a first occurrence has no place in the order. It is
-  counted, and it excuses nothing else.
+  a client can do prevents it (only transactions would), so such first occurrences have no place in the order. They are
+  counted, and excuse nothing else.
 - A message that was refused, and whose refusal was lost with the connection, is sent once more: the same.
-- Dead letters are where they are in the order in which they were refused, which is not that of the device.
+- Dead letters are where they are in the order in which they were refused, which is not that of the device. One that
+  the dead-letter topic did not take, or whose PUBACK was lost, and that is taken when it is sent again, comes late.
 - How often a record may be there without the device's doing is known record by record.
 """
 
@@ -15,7 +16,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapter.verify.judge import Sighting, Story, Verdict, judge
-from tests.simulation.plan import DEAD_LETTERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,19 +27,23 @@ if TYPE_CHECKING:
 def sentence(cluster: Cluster, stories: list[Story], refused: set[Name]) -> tuple[Verdict, list[str]]:
     """The judge's verdict, and what is to be complained of. `refused`: what 5.0 devices were answered so."""
     occurred: Counter[Name] = Counter()
+    placed: set[Name] = set()
     sightings: list[Sighting] = []
     in_turn: list[tuple[int, Sighting]] = []  # of a topic, whatever the partition: growth must not disturb the order
     for life, place, stored in _all(cluster):
         for name in stored.names:
             occurred[name] += 1
-            if stored.late and occurred[name] == 1:
+            if stored.late and name not in placed:
                 cluster.seen["first seen when it landed late"] += 1
             else:
+                placed.add(name)
                 sightings.append(Sighting(life, place, *name))
                 in_turn.append((stored.turn, Sighting(life, 0, *name)))
 
+    without_a_place = refused | cluster.dead_letters
+
     def has_a_place(sighting: Sighting) -> bool:
-        return sighting[2:] not in refused and not sighting.topic.startswith(DEAD_LETTERS)
+        return sighting[2:] not in without_a_place
 
     in_turn.sort(key=lambda each: each[0])
     for story in stories:  # who was refused after a first try of unknown outcome was told the truth about the second

@@ -28,6 +28,7 @@ from tests.simulation.sentence import sentence
 from tests.simulation.virtual_loop import BEGINNING, VirtualLoop
 
 if TYPE_CHECKING:
+    from adapter.delivery.lane import Lane
     from adapter.mqtt.session import Session
     from tests.simulation.plan import Fault, Plan
 
@@ -35,7 +36,7 @@ LARGEST_RECORD = 800  # bytes, with its headers, by the adapter's estimate
 LONGEST = 300.0  # seconds after which everyone must have been answered: faults end after some fifteen
 DOWN = 0.7  # seconds between two processes
 CLOSED_WITHIN = 4.0  # seconds: closings are paced
-ENOUGH = 1.0  # seconds in which a Kafka that is well takes all that is pending
+ROUND_TRIPS = 4
 CALM = 4.0  # seconds after which a fault has no consequences any more, for a drain
 FAULTS_OF_OURS = ("a task of the producer failed", "topic look-up failed", "authentication failed")
 
@@ -115,6 +116,8 @@ class World:
         if lives:
             _, late = await asyncio.wait(lives, timeout=LONGEST)
             if late:
+                if stop is not None and stop.done():
+                    stop.result()  # why there is nobody to answer them
                 raise BrokenPromiseError("waits for ever: " + "; ".join(each.unfinished for each in devices))
             for life in lives:
                 life.result()
@@ -168,6 +171,7 @@ class World:
             await process.terminate()
             return
         before = process.pipeline.pending
+        needed = max((self._batches(lane) for lane in process.pipeline.lanes), default=0) * self._batch_seconds
         unknown = sum(process.ledger.unknown)
         drained = await process.terminate()
         self._note(f"drained {drained}")
@@ -179,7 +183,7 @@ class World:
         searches = any(message.poison for device in self._plan.devices for message in device.messages)
         # A topic may come back smaller; what waits for a partition that is no more waits for the delivery timeout.
         gone = any(fault.kind == "topic deleted" for fault in self._plan.faults)
-        calm = calm and not searches and not gone and self._plan.config.drain_timeout >= ENOUGH
+        calm = calm and not searches and not gone and self._plan.config.drain_timeout >= needed
         if calm and (left_out or sum(ledger.unknown) > unknown):
             raise BrokenPromiseError(f"SIGTERM, Kafka is well, and not all that was pending is there: {drained}")
         if sum(ledger.pending) or process.budget.used or process.budget.waiting:
@@ -192,6 +196,18 @@ class World:
         if process.frontend.counters.paused:
             raise BrokenPromiseError("a connection counts as paused, and there is none")
         self._account(process)
+
+    @property
+    def _batch_seconds(self) -> float:
+        """In which a Kafka that is well has surely answered a batch."""
+        config = self._plan.config
+        return config.linger + ROUND_TRIPS * (config.latency + 0.01)
+
+    def _batches(self, lane: Lane) -> int:
+        """More than which it surely does not take to send all that a lane holds."""
+        size = self._plan.config.max_batch_size
+        # Two neighbours in the queue that do not fit into one batch fill more than one together.
+        return 2 * sum(run.size for run in lane.queue) // size + 2
 
     # -- what is looked after ------------------------------------------------------------------------------------------
 

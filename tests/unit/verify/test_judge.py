@@ -87,3 +87,18 @@ def test_a_qos_0_message_is_owed_nothing() -> None:
     device.sent(2, 1)
     device.answered(2)
     assert judge([device], seen(2)).good
+
+
+def repeated_after_growth(*, first: tuple[int, ...], then: tuple[int, ...]) -> Verdict:
+    device = story(1, 2, 3)
+    device.connected()
+    device.sent(2, 1)
+    return judge([device], [*seen(*first, partition=1), *seen(*then, partition=0)])
+
+
+def test_a_repeat_in_a_partition_that_was_added_does_not_need_a_place_there() -> None:
+    assert repeated_after_growth(first=(3, 2), then=(1, 2)).good
+
+
+def test_what_is_behind_a_later_message_in_both_partitions_is_reordered() -> None:
+    assert repeated_after_growth(first=(3, 2), then=(2, 1)).reordered == 1
