@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from tests.faults.device import Kind
 from tests.faults.stage import Fault
+from tests.support.host_names import HostNames
+from tests.support.kafka_dist import BEFORE, CURRENT
 from tests.support.records import read_all
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 FREEZE_SECONDS = 6.0
 LONG_OUTAGE_SECONDS = 60.0
+TEN_MINUTES = 10  # times that
+GROWTH_MB = 20.0  # is noise
 IMPATIENT = {"KAFKA__REQUEST_TIMEOUT_MS": "3000"}
 TIMEOUTS_SECONDS = 20.0  # several of these: requests, then the producer itself, are given up meanwhile
 QUICK_LOOKS = {"KAFKA__TOPIC_REFRESH_INTERVAL": "1"}
@@ -87,13 +91,54 @@ async def all_killed(stage: Stage) -> None:
     await stage.in_sync()
 
 
+async def all_killed_long(stage: Stage) -> None:
+    """Ten minutes at full load: what does not fit is not read, and what waits too long is given up, over and over."""
+    stage.full_speed()
+    nodes = stage.cluster.nodes
+    await asyncio.gather(*(stage.aside(node.kill) for node in nodes))
+    await asyncio.sleep(LONG_OUTAGE_SECONDS)
+    settled = stage.rss
+    for _ in range(TEN_MINUTES - 1):
+        await asyncio.sleep(LONG_OUTAGE_SECONDS)
+    if stage.rss > settled + GROWTH_MB:
+        stage.row.broken.append(f"grew from {settled:.0f} to {stage.rss:.0f} MB in the outage")
+    for node in nodes:
+        node.launch()
+    await asyncio.gather(*(stage.aside(node.wait_ready) for node in nodes))
+    await stage.writable()
+    await stage.healed()
+    await stage.in_sync()
+
+
+async def names_gone(stage: Stage) -> None:
+    """All brokers restart while their host names cannot be resolved."""
+    nodes = stage.cluster.nodes
+    with HostNames(node.name for node in nodes) as names:
+        await stage.replace_adapter({"KAFKA__BOOTSTRAP_SERVERS": stage.cluster.named}, prefix=names.command)
+        await stage.writable()
+        names.go()
+        for node in nodes:
+            await stage.aside(node.stop)
+            await stage.aside(node.start)
+        await stage.in_sync()
+        await asyncio.sleep(FREEZE_SECONDS)
+        names.come()
+        await stage.healed()
+
+
 async def rolling_restart(stage: Stage) -> None:
     for node in stage.cluster.nodes:
         await stage.aside(node.stop)
+        node.release = CURRENT
         await stage.writable()
         await stage.aside(node.start)
         await stage.in_sync()
     await stage.healed()
+
+
+async def rolling_upgrade(stage: Stage) -> None:
+    """From Kafka 3.9 to 4.1, one broker after the other."""
+    await rolling_restart(stage)
 
 
 async def leaders_elected(stage: Stage) -> None:
@@ -190,11 +235,14 @@ BROKER_FAULTS = (
     Fault("all-frozen", all_frozen),
     Fault("all-frozen-long", all_frozen_long, variables=IMPATIENT),
     Fault("rolling-restart", rolling_restart),
+    Fault("rolling-upgrade", rolling_upgrade, release=BEFORE),
     Fault("leaders-elected", leaders_elected),
     Fault("controller-killed", controller_killed),
     Fault("topic-made-again", topic_made_again, variables=QUICK_LOOKS, may_close=True),
     Fault("partitions-grow", partitions_grow, variables=QUICK_LOOKS),
     Fault("too-few-in-sync", too_few_in_sync),
     Fault("all-killed-60s", all_killed, devices=1000, kinds=QUIET),
+    Fault("all-killed-10min", all_killed_long, may_close=True, overfills=True),
+    Fault("names-gone", names_gone, needs_root=True),
     Fault("disk-full", disk_full, needs_root=True),
 )

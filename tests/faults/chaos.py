@@ -28,6 +28,9 @@ LOG_TAIL = 8000  # characters of the adapter's log that are shown when a promise
 
 def play(cluster: KafkaCluster, fault: Fault, messages: int, *, brief: bool = False) -> Row:
     """One fault, on topics and with an adapter of its own; the cluster is whole before and after."""
+    if fault.release != cluster.release:
+        with KafkaCluster(release=fault.release) as own:
+            return play(own, fault, messages, brief=brief)
     cluster.heal()
     stage = Stage(fault, cluster, f"{fault.name}-{time.time_ns():x}", brief=brief)
     cluster.create_topic(stage.topic, stage.partitions)

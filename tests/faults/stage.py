@@ -20,12 +20,13 @@ from tests.faults.device import KINDS, Kind
 from tests.faults.fleet import Fleet
 from tests.faults.row import Row
 from tests.support.adapter import Adapter
+from tests.support.kafka_dist import CURRENT
 from tests.support.records import read_all
 from tests.support.tcp_proxy import TcpProxy
 from tests.support.until import until
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
     from tests.support.kafka_cluster import KafkaCluster
     from tests.support.records import Record
@@ -69,6 +70,7 @@ class Fault:
     may_close: bool = False  # the adapter has reason to close connections
     overfills: bool = False  # devices send more than the budget takes; what they send behind it is not heard
     needs_root: bool = False
+    release: str = CURRENT  # another one: a cluster of its own
     devices: int = 40
     kinds: tuple[Kind, ...] = KINDS
     size: int = 64  # bytes of padding in a message
@@ -138,24 +140,35 @@ class Stage:
         self.row.drain = min(rate / self.row.rate, self.row.drain or float("inf"))
         fleet.pace = self._speed.pace
 
+    @property
+    def rss(self) -> float:
+        """What the adapter takes now, MB."""
+        resident: int = psutil.Process(self.adapter.process.pid).memory_info().rss
+        return resident / MB
+
     def excuse_acknowledged(self) -> None:
         """What was acknowledged until now is thrown away on purpose."""
         for device in self.fleet.devices:
             self.excused[device.name] = set(device.story.acknowledged)
 
-    async def replace_adapter(self, variables: dict[str, str], environ: dict[str, str] | None = None) -> None:
+    async def replace_adapter(
+        self, variables: dict[str, str], environ: dict[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> None:
         """End the adapter in good order, and start another one, with these variables besides."""
         await self.read_figures()
         code = await self.aside(self.adapter.stop)
         if code:
             self.row.broken.append(f"the adapter ended with {code}")
-        await self.start_another(variables, environ)
+        await self.start_another(variables, environ, prefix)
 
-    async def start_another(self, variables: dict[str, str], environ: dict[str, str] | None = None) -> None:
+    async def start_another(
+        self, variables: dict[str, str], environ: dict[str, str] | None = None, prefix: Sequence[str] = ()
+    ) -> None:
         """Start another adapter, when the one before has ended; devices find it."""
         self.adapter.close()
         self.adapter = self._new_adapter(variables)
         self.adapter.environ |= environ or {}
+        self.adapter.prefix += prefix
         if self.proxy is not None:
             self.proxy.target = self.adapter.port
         await self.aside(self.adapter.start)
@@ -213,8 +226,7 @@ class Stage:
         acked, since = 0, time.monotonic()
         while True:
             with contextlib.suppress(psutil.Error):  # it is being replaced
-                rss = psutil.Process(self.adapter.process.pid).memory_info().rss
-                self.row.rss = max(self.row.rss, rss / MB)
+                self.row.rss = max(self.row.rss, self.rss)
             if self.fleet.acked != acked:
                 acked, since = self.fleet.acked, time.monotonic()
             elif self._playing:

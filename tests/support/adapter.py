@@ -45,6 +45,7 @@ class Adapter:
             **variables,
         }
         self.environ: dict[str, str] = {}  # variables besides those of the adapter
+        self.prefix: list[str] = []  # a command that executes what follows it
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -54,7 +55,11 @@ class Adapter:
         environ |= self.environ
         environ |= {f"ADAPTER_{name}": value for name, value in self._variables.items()}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "adapter", "run"], cwd=ROOT, env=environ, stdout=self._log, stderr=self._log
+            [*self.prefix, sys.executable, "-m", "adapter", "run"],
+            cwd=ROOT,
+            env=environ,
+            stdout=self._log,
+            stderr=self._log,
         )
         if wait:
             self.wait_ready()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Self
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from tests.support.kafka_dist import ensure_kafka
+from tests.support.kafka_dist import CURRENT, ensure_kafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,8 @@ class KafkaBroker:
 
     `auto.create.topics.enable` is left at Kafka's default, which is true: so a client that names a missing topic in a
     metadata request is found out. `fast_start` trades the JVM's best compiler for a quick start: not for benchmarks.
-    `secure` names further listeners by their security protocol; `properties` has what they need, line by line.
+    `secure` names further listeners by their security protocol; `properties` has what they need, line by line. A
+    broker that is started again may be of another `release`.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class KafkaBroker:
         self.bootstrap = f"127.0.0.1:{self.port}"
         self.secure = {protocol: f"127.0.0.1:{free_port()}" for protocol in secure}
         self._properties = properties
+        self.release = CURRENT
         self._controller = free_port()
         self._fast_start = fast_start
         self._heap = heap
@@ -142,7 +144,7 @@ class KafkaBroker:
         if self._fast_start:
             flags += ["-XX:TieredStopAtLevel=1", "-Xshare:auto"]
         logging = f"-Dlog4j2.configurationFile={self._folder / 'log4j2.xml'}"
-        return ["java", *flags, logging, "-cp", f"{ensure_kafka()}/*", *arguments]
+        return ["java", *flags, logging, "-cp", f"{ensure_kafka(self.release)}/*", *arguments]
 
     def wait_ready(self) -> None:
         """Return when the broker answers requests."""

@@ -1,9 +1,10 @@
 """A real Kafka cluster of three nodes, each broker and controller, whose records survive the loss of any one.
 
-Each broker has three listeners:
+Each broker has four listeners:
     INTERNAL    for the other brokers, for administration and for reading back; never disturbed
     CLIENT      for the adapter: what it advertises is the port of a `TcpProxy`, which a test may disturb
-    SASL        the same, and SCRAM for a user with rights of its own; the other two let everyone do everything
+    SASL        the same, and SCRAM for a user with rights of its own; the other let everyone do everything
+    NAMED       what it advertises is a host name, which a test may let go (`tests.support.host_names`)
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from confluent_kafka.admin import (
 )
 
 from tests.support.kafka_broker import KafkaBroker, free_port
+from tests.support.kafka_dist import CURRENT
 from tests.support.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
@@ -51,9 +53,9 @@ process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
-listeners=INTERNAL://127.0.0.1:{port},CLIENT://127.0.0.1:{client},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=INTERNAL://127.0.0.1:{port},CLIENT://127.0.0.1:{proxy},SASL://127.0.0.1:{sasl_proxy}
-listener.security.protocol.map=INTERNAL:PLAINTEXT,CLIENT:PLAINTEXT,SASL:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=INTERNAL://127.0.0.1:{port},CLIENT://127.0.0.1:{client},SASL://127.0.0.1:{sasl},NAMED://127.0.0.1:{named},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=INTERNAL://127.0.0.1:{port},CLIENT://127.0.0.1:{proxy},SASL://127.0.0.1:{sasl_proxy},NAMED://{name}:{named}
+listener.security.protocol.map=INTERNAL:PLAINTEXT,CLIENT:PLAINTEXT,SASL:SASL_PLAINTEXT,NAMED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=INTERNAL
 sasl.enabled.mechanisms=SCRAM-SHA-256
 listener.name.sasl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
@@ -84,12 +86,15 @@ background.threads=2
 class Node(KafkaBroker):
     """One of the cluster's; a proxy stands between the adapter and CLIENT, and SASL."""
 
-    def __init__(self, number: int, heap: str) -> None:
+    def __init__(self, number: int, heap: str, release: str) -> None:
         super().__init__(heap=heap)
+        self.release = release
         self.number = number
         self.voters = ""
         self.client_port = free_port()
         self.sasl_port = free_port()
+        self.named_port = free_port()
+        self.name = f"kafka-{number}.test"
         self.proxy = TcpProxy(self.client_port)
         self.sasl_proxy = TcpProxy(self.sasl_port)
         self.paused = False
@@ -112,6 +117,8 @@ class Node(KafkaBroker):
             client=self.client_port,
             proxy=self.proxy.port,
             sasl=self.sasl_port,
+            named=self.named_port,
+            name=self.name,
             sasl_proxy=self.sasl_proxy.port,
             controller=self._controller,
             data=self.data,
@@ -137,14 +144,16 @@ class Node(KafkaBroker):
 class KafkaCluster:
     """Three nodes. Administration goes to those that are up; a node's number is its index in `nodes` plus 1."""
 
-    def __init__(self, *, heap: str = "256m") -> None:
-        self.nodes = [Node(number, heap) for number in range(1, NODES + 1)]
+    def __init__(self, *, heap: str = "256m", release: str = CURRENT) -> None:
+        self.release = release  # at first
+        self.nodes = [Node(number, heap, release) for number in range(1, NODES + 1)]
         voters = ",".join(f"{node.number}@127.0.0.1:{node.controller_port}" for node in self.nodes)
         for node in self.nodes:
             node.voters = voters
         self.internal = ",".join(node.bootstrap for node in self.nodes)
         self.bootstrap = ",".join(f"127.0.0.1:{node.proxy.port}" for node in self.nodes)
         self.sasl = ",".join(f"127.0.0.1:{node.sasl_proxy.port}" for node in self.nodes)
+        self.named = ",".join(f"{node.name}:{node.named_port}" for node in self.nodes)
         self.admin = AdminClient(
             {
                 "bootstrap.servers": self.internal,

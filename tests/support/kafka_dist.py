@@ -4,11 +4,12 @@ from pathlib import Path
 
 from tests.support.maven import ROOT, jars
 
-__all__ = ["ROOT", "ensure_kafka"]
+__all__ = ["BEFORE", "CURRENT", "ROOT", "ensure_kafka"]
 
-POM = Path(__file__).with_name("kafka") / "pom.xml"
+CURRENT = "kafka"
+BEFORE = "kafka_before"  # a release to upgrade from
 
 
-def ensure_kafka() -> Path:
+def ensure_kafka(release: str = CURRENT) -> Path:
     """The folder with Kafka's jars, fetched when needed. Raises JavaMissingError."""
-    return jars(POM)
+    return jars(Path(__file__).parent / release / "pom.xml")
