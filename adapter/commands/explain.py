@@ -12,6 +12,7 @@ from adapter.errors import ProtocolError
 from adapter.identity.naming import identity_of
 from adapter.model import PublishHeader, PublishProperties, RecordTemplate
 from adapter.mqtt.topic_names import decode_topic_name
+from adapter.reasons import UNAUTHORIZED
 from adapter.routing.explain import Explanation, explain
 from adapter.settings import load_settings
 from adapter.wiring import make_router
@@ -62,8 +63,12 @@ def run(arguments: argparse.Namespace) -> int:
     header = PublishHeader(topic, arguments.qos, arguments.retain, properties)
     identity = identity_of(arguments.client_id, arguments.user, settings.auth.gateways)
     explanation = explain(make_router(settings), identity, header, arguments.payload_size)
-    sys.stdout.write(_as_json(explanation) if arguments.json else _as_text(explanation))
-    return exits.OK if isinstance(explanation.result, RecordTemplate) else exits.REFUSED
+    result = explanation.result
+    letters = settings.kafka.dead_letter_topic
+    if isinstance(result, RecordTemplate) or result.reason in UNAUTHORIZED:
+        letters = None
+    sys.stdout.write(_as_json(explanation, letters) if arguments.json else _as_text(explanation, letters))
+    return exits.OK if isinstance(result, RecordTemplate) else exits.REFUSED
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -71,7 +76,7 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _as_json(explanation: Explanation) -> str:
+def _as_json(explanation: Explanation, letters: str | None) -> str:
     result = explanation.result
     answer: dict[str, Any] = {"route": explanation.route, "tried": dict(explanation.tried)}
     if isinstance(result, RecordTemplate):
@@ -83,10 +88,11 @@ def _as_json(explanation: Explanation) -> str:
         answer["delivery"] = result.delivery.value if result.delivery else None
     else:
         answer["refused"] = {"reason": result.reason.value, "text": result.text}
+        answer["dead_letter"] = letters
     return json.dumps(answer, ensure_ascii=False) + "\n"
 
 
-def _as_text(explanation: Explanation) -> str:
+def _as_text(explanation: Explanation, letters: str | None) -> str:
     lines = [f"not by  {name}: {why}" for name, why in explanation.tried]
     result = explanation.result
     lines.append(f"route   {explanation.route or 'none'}")
@@ -98,4 +104,6 @@ def _as_text(explanation: Explanation) -> str:
             lines.append(f"delivery {result.delivery.value}")
     else:
         lines += [f"refused {result.reason.value}", f"because {result.text}"]
+        if letters is not None:
+            lines.append(f"kept in {letters}, as a dead letter")
     return "\n".join(lines) + "\n"

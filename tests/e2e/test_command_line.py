@@ -170,6 +170,18 @@ def test_explain_says_why_a_publish_is_refused(arguments: tuple[str, ...], reaso
     assert json.loads(as_json.stdout)["refused"]["reason"] == reason
 
 
+def test_explain_names_the_dead_letter_topic_for_what_would_be_kept_there() -> None:
+    def dead_letter(topic: str, **settings: str) -> object:
+        arguments = ("explain", topic, "--user", "d1@demo", "--json")
+        return json.loads(command(*arguments, KAFKA__DEAD_LETTER_TOPIC="letters", **settings).stdout)["dead_letter"]
+
+    plugins = '{"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": "config/passwords.example"}}'
+    assert dead_letter("nothing", AUTH__PLUGINS=plugins) == "letters"
+    assert dead_letter("telemetry/demo/d2", AUTH__PLUGINS=plugins) is None
+    done = command("explain", "nothing", AUTH__REQUIRED="false", KAFKA__DEAD_LETTER_TOPIC="letters")
+    assert done.stdout.endswith("\nkept in letters, as a dead letter\n")
+
+
 def test_explain_knows_whom_credentials_allow_what() -> None:
     plugins = '{"amqtt.plugins.authentication.FileAuthPlugin": {"password_file": "config/passwords.example"}}'
     own = command("explain", "telemetry", "--user", "d1@demo", AUTH__PLUGINS=plugins)
