@@ -1,13 +1,14 @@
-"""What all connections share: limits, counters, the registry of client identifiers, deadlines, the pace of closings."""
+"""What all connections share: limits, counters, the registry of client identifiers, the pace of closings."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
 from adapter.model import Instead, Owner, no_dead_letters
+from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.returning import Earlier
 from adapter.reasons import ReasonCode
@@ -17,19 +18,9 @@ if TYPE_CHECKING:
 
     from adapter.model import Identity
     from adapter.mqtt.answers import Answers
-    from adapter.mqtt.ports import Gate
+    from adapter.mqtt.ports import Gate, Timers
     from adapter.mqtt.publish_flow import PublishFlow
     from adapter.mqtt.session import Session
-
-
-class Timers(Protocol):
-    """The clock, monotonic, in seconds, and later calls; an event loop is one."""
-
-    def time(self) -> float:
-        """Seconds on a monotonic clock."""
-
-    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Any:
-        """Call in `delay` seconds."""
 
 
 class Budget(Protocol):
@@ -186,40 +177,3 @@ class Frontend:
         """Tell every device that the server goes [5.0: DISCONNECT 0x8B], and close."""
         for session in list(self.sessions):
             session.end(ReasonCode.SERVER_SHUTTING_DOWN, "shutdown")
-
-
-class Deadlines:
-    """Who has to be looked at in which second: keep-alive and CONNECT timeouts, without a timer for each connection."""
-
-    def __init__(self, timers: Timers) -> None:
-        self._timers = timers
-        self._seconds: dict[int, dict[Session, None]] = {}
-        self._swept = int(timers.time())
-        self._running = False
-
-    def watch(self, session: Session, at: float) -> None:
-        """Call `session.check_deadline` soon after `at` (monotonic seconds), once."""
-        second = max(int(at), self._swept) + 1
-        session.watched_second = second
-        self._seconds.setdefault(second, {})[session] = None
-        if not self._running:
-            self._running = True
-            self._timers.call_later(1.0, self._sweep)
-
-    def forget(self, session: Session) -> None:
-        """The session ended before its deadline."""
-        watched = self._seconds.get(session.watched_second)
-        if watched is not None:
-            watched.pop(session, None)
-            if not watched:
-                del self._seconds[session.watched_second]
-
-    def _sweep(self) -> None:
-        now = self._timers.time()
-        first, self._swept = self._swept + 1, int(now)
-        for second in range(first, self._swept + 1):
-            for session in self._seconds.pop(second, ()):
-                session.check_deadline(now)
-        self._running = bool(self._seconds)
-        if self._running:
-            self._timers.call_later(1.0, self._sweep)

@@ -5,10 +5,20 @@ itself stays free of I/O. `done` may be called after the connection has gone; th
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from adapter.errors import ConnectRefusedError
 from adapter.model import Connect, Identity, PublishHeader, Refusal, Route
+
+
+class Timers(Protocol):
+    """The clock, monotonic, in seconds, and later calls; an event loop is one."""
+
+    def time(self) -> float:
+        """Seconds on a monotonic clock."""
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Any:
+        """Call in `delay` seconds."""
 
 
 class Wire(Protocol):

@@ -3,42 +3,38 @@
     NEW ──CONNECT──▶ AUTHENTICATING ──accepted──▶ OPEN ──DISCONNECT, error, timeout, takeover, shutdown──▶ CLOSED
      └───────────────────┴── refused, timeout ─────────────────────────────────────────────────────────────▶
 
-Publishes are `publish_flow.py`'s; everything else a client can send is answered here. Bytes that cannot be
-processed yet (a packet's first half, or a pause) are held; during a pause little or nothing more is read, so what is
-held is at most one packet and two reads.
+Publishes are `publish_flow.py`'s, the CONNECT is `admission.py`'s, all other packets are `control.py`'s. Bytes that
+cannot be processed yet (a packet's first half, or a pause) are held; during a pause little or nothing more is read, so
+what is held is at most one packet and two reads.
 """
 
 from __future__ import annotations
 
 import random
-import secrets
-from dataclasses import replace
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolError
-from adapter.model import Fate, Identity, Outcome
-from adapter.mqtt.connect import MQTT_5, decode_connect
-from adapter.mqtt.disconnect import decode_disconnect
+from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.model import Fate
+from adapter.mqtt.admission import Admission
+from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.control import take_control_packet
 from adapter.mqtt.framing import remaining_length
-from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.held import Held
-from adapter.mqtt.kept_sessions import LONGEST, expiry
+from adapter.mqtt.kept_sessions import expiry
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, PublishFlow
-from adapter.mqtt.replies import PINGRESP, encode_disconnect, encode_suback, encode_unsuback
-from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
+from adapter.mqtt.replies import PINGRESP, encode_disconnect
 from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from adapter.model import Connect
+    from adapter.model import Connect, Identity, Outcome
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.ports import Wire
 
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
-ASSIGNED_ID_BYTES = 12
 
 
 class State(Enum):
@@ -58,23 +54,23 @@ class Session:
 
     __slots__ = (
         "_at_eof",
-        "_client_id",
         "_connect_by",
         "_flow",
         "_held",
         "_keep_alive",
         "_last_received",
-        "_peer",
-        "_session_expiry",
         "_state",
         "_tenant",
         "_wire",
+        "client_id",
         "frontend",
         "is_open",
         "level",
         "pauses",
+        "peer",
         "peer_packet_limit",
         "problem_information",
+        "session_expiry",
         "watched_second",
     )
 
@@ -86,16 +82,16 @@ class Session:
         self.problem_information = True
         self.watched_second = 0
         self._wire = wire
-        self._peer = peer
+        self.peer = peer
         self._state = State.NEW
         self._flow: PublishFlow | None = None
-        self._client_id = ""
+        self.client_id = ""
         self._tenant: str | None = None
         self._held: Held | None = None
         self._at_eof = False
         self.pauses = 0
         self._keep_alive = 0.0
-        self._session_expiry = 0
+        self.session_expiry = 0
         self._last_received = frontend.time()
         self._connect_by = self._last_received + frontend.config.connect_timeout
         frontend.sessions[self] = None
@@ -151,7 +147,7 @@ class Session:
             return
         for _ in range(held.take_pings()):
             self.frontend.counters.packets_received[PacketType.PINGREQ] += 1
-            self._reply(PINGRESP)
+            self.reply(PINGRESP)
         if held.enough:
             self._wire.pause_reading()
 
@@ -173,94 +169,38 @@ class Session:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a second CONNECT [MQTT-3.1.0-2]")
         if FIXED_FLAGS.get(kind) != first & 0x0F:
             raise MalformedPacketError("reserved type or flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
-        self._dispatch(PacketType(kind), data[start : start + length])
+        body = data[start : start + length]
+        if kind == PacketType.CONNECT:
+            Admission(self).begin(body)
+        else:
+            take_control_packet(self, PacketType(kind), body)
         return start + length
 
-    def _dispatch(self, kind: PacketType, body: bytes) -> None:
-        level = self.level
-        match kind:
-            case PacketType.PINGREQ:
-                if body:
-                    raise MalformedPacketError("a PINGREQ has no body")
-                self._reply(PINGRESP)  # [MQTT-3.12.4-1]
-            case PacketType.DISCONNECT:
-                disconnect = decode_disconnect(body, level)
-                if disconnect.session_expiry and not self._session_expiry:  # 5.0 section 3.14.2.2.2
-                    raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a session expiry after one of 0 in the CONNECT")
-                if disconnect.session_expiry is not None:
-                    self._session_expiry = min(disconnect.session_expiry, LONGEST)
-                self._close("client_disconnect")
-            case PacketType.CONNECT:
-                self._connect(body)
-            case PacketType.SUBSCRIBE:
-                # There is nothing to subscribe to. Every filter is refused; the connection goes on [MQTT-3.8.4-1].
-                packet_id, count = decode_subscribe(body, level)
-                self._reply(encode_suback(level, packet_id, count, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))
-            case PacketType.UNSUBSCRIBE:
-                packet_id, count = decode_unsubscribe(body, level)  # [MQTT-3.10.4-4]
-                self._reply(encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
-            case _:
-                # Acknowledgements of what we never sent, packets that only servers send, AUTH without a method.
-                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
+    # -- CONNECT: what `Admission` does to its session -----------------------------------------------------------------
 
-    # -- CONNECT -------------------------------------------------------------------------------------------------------
+    @property
+    def is_authenticating(self) -> bool:
+        """Whether an answer to the CONNECT is still wanted."""
+        return self._state is State.AUTHENTICATING
 
-    def _connect(self, body: bytes) -> None:
-        try:
-            connect = decode_connect(body)
-        except (ConnectRefusedError, ProtocolError) as error:
-            self.level = level_to_answer_in(body)
-            if isinstance(error, ProtocolError) and self.level != MQTT_5:
-                raise  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
-            self._refuse(ConnectRefusedError(error.code, error.text))  # 5.0 section 4.13.1
-            return
-        frontend = self.frontend
-        self.level = connect.level
-        self.problem_information = connect.request_problem_information
-        self.peer_packet_limit = connect.maximum_packet_size
-        self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
-        self._session_expiry = expiry(connect)
-        assigned = not connect.client_id
-        if assigned:
-            connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
-        self._client_id = connect.client_id
-        refusal = reason_to_refuse(connect, frontend)
-        if refusal is not None:
-            self._refuse(refusal)
-            return
+    def authenticating(self) -> None:
+        """The CONNECT is well-formed and within our limits: take nothing more until it is decided on."""
         self._state = State.AUTHENTICATING
-        frontend.admitted += 1
+        self.frontend.admitted += 1
         self.pause(Pause.AUTHENTICATION)
-        frontend.gate.authenticate(connect, self._peer, partial(self._authenticated, connect, assigned=assigned))
 
-    def _authenticated(self, connect: Connect, result: Identity | ConnectRefusedError, *, assigned: bool) -> None:
-        if self._state is not State.AUTHENTICATING:
-            return
-        if isinstance(result, ConnectRefusedError):
-            self._refuse(result)
-            return
+    def open(self, identity: Identity, connect: Connect) -> None:
+        """The device is let in: the CONNACK follows."""
         frontend = self.frontend
-        self._tenant = result.tenant
-        frontend.register(self, result.tenant, self._client_id)
+        self._tenant = identity.tenant
+        self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
+        self.session_expiry = expiry(connect)
         self._state = State.OPEN
         self.is_open = True
-        self._flow = PublishFlow(self, result, frontend.recall_pending(result))
-        present = frontend.kept_sessions.resume(result, clean=connect.clean_start)
-        self._reply(accepted(connect, frontend.config, assigned=assigned, session_present=present))
+        self._flow = PublishFlow(self, identity, frontend.recall_pending(identity))
         frontend.deadlines.forget(self)
         if self._keep_alive:
             frontend.deadlines.watch(self, frontend.time() + self._keep_alive)
-        self.resume(Pause.AUTHENTICATION)
-
-    def _refuse(self, error: ConnectRefusedError) -> None:
-        """Answer the CONNECT with the reason, and close [MQTT-3.2.2-5, 5.0: 3.2.2-7]."""
-        self.frontend.counters.connects_refused[error.code] += 1
-        self.frontend.log.warning(
-            "connection refused", peer=self._peer, client_id=self._client_id, code=error.code.name, text=error.text
-        )
-        limit = self.peer_packet_limit
-        self._reply(refused(self.level, error, reason_string=self.problem_information, limit=limit))
-        self._close("refused")
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
@@ -313,7 +253,7 @@ class Session:
         self.frontend.counters.bytes_sent += len(data)
         self._wire.write(data)
 
-    def _reply(self, packet: bytes) -> None:
+    def reply(self, packet: bytes) -> None:
         """Send a packet, unless the client takes none of its size: then it is as if it were sent [MQTT-3.1.2-25]."""
         if self.peer_packet_limit is None or len(packet) <= self.peer_packet_limit:
             self.frontend.counters.packets_sent[packet[0] >> 4] += 1
@@ -327,8 +267,8 @@ class Session:
             return  # `close_all` follows
         frontend.log.warning(
             "message failed, closing",
-            client_id=self._client_id,
-            peer=self._peer,
+            client_id=self.client_id,
+            peer=self.peer,
             reason=outcome.reason,
             text=outcome.text,
         )
@@ -340,7 +280,7 @@ class Session:
 
     def _end_for(self, error: ProtocolError) -> None:
         self.frontend.log.warning(
-            "protocol error", peer=self._peer, client_id=self._client_id, code=error.code.name, text=error.text
+            "protocol error", peer=self.peer, client_id=self.client_id, code=error.code.name, text=error.text
         )
         self.end(error.code, "protocol_error", error.text)
 
@@ -348,7 +288,7 @@ class Session:
         """Close, once; a 5.0 device that is connected is told why first [MQTT-4.13.1-1]."""
         if self._state is State.OPEN and self.level == MQTT_5 and code is not None:
             reason = text if self.problem_information else None
-            self._reply(encode_disconnect(code, reason, limit=self.peer_packet_limit))
+            self.reply(encode_disconnect(code, reason, limit=self.peer_packet_limit))
         self._close(cause)
 
     def eof(self) -> bool:
@@ -371,10 +311,10 @@ class Session:
         if self.pauses:
             frontend.counters.paused -= 1
         frontend.deadlines.forget(self)
-        frontend.unregister(self, self._tenant, self._client_id)
+        frontend.unregister(self, self._tenant, self.client_id)
         frontend.sessions.pop(self, None)
         if self._flow is not None:
             frontend.budget.forget(self._flow)
             frontend.remember_pending(self._flow)
-            frontend.kept_sessions.keep(self._flow.identity, self._session_expiry)
+            frontend.kept_sessions.keep(self._flow.identity, self.session_expiry)
         self._wire.close()

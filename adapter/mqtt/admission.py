@@ -1,0 +1,94 @@
+"""One CONNECT on its way to its CONNACK (sections 3.1 and 3.2 of both specifications).
+
+Read, checked against our limits, authenticated; then the session is open, or refused and closed. What the CONNACKs
+say is `handshake.py`'s.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from adapter.errors import ConnectRefusedError, ProtocolError
+from adapter.mqtt.connect import MQTT_5, decode_connect
+from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
+from adapter.mqtt.pause import Pause
+
+if TYPE_CHECKING:
+    from adapter.model import Connect, Identity
+    from adapter.mqtt.session import Session
+
+ASSIGNED_ID_BYTES = 12
+
+
+class Admission:
+    """Belongs to a session that has not been opened yet."""
+
+    __slots__ = ("_assigned", "_connect", "_session")
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._assigned = False  # whether the client identifier is ours
+
+    def begin(self, body: bytes) -> None:
+        """Take a CONNECT, without its fixed header. Raises ProtocolError for what is closed without an answer."""
+        session = self._session
+        frontend = session.frontend
+        try:
+            connect = decode_connect(body)
+        except (ConnectRefusedError, ProtocolError) as error:
+            session.level = level_to_answer_in(body)
+            if isinstance(error, ProtocolError) and session.level != MQTT_5:
+                raise  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
+            self._refuse(ConnectRefusedError(error.code, error.text))  # 5.0 section 4.13.1
+            return
+        session.level = connect.level
+        session.problem_information = connect.request_problem_information
+        session.peer_packet_limit = connect.maximum_packet_size
+        self._assigned = not connect.client_id
+        if self._assigned:
+            connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
+        self._connect: Connect = connect
+        session.client_id = connect.client_id
+        refusal = reason_to_refuse(connect, frontend)
+        if refusal is not None:
+            self._refuse(refusal)
+            return
+        session.authenticating()
+        frontend.gate.authenticate(connect, session.peer, self._authenticated)
+
+    def _authenticated(self, result: Identity | ConnectRefusedError) -> None:
+        session = self._session
+        if not session.is_authenticating:
+            return
+        if isinstance(result, ConnectRefusedError):
+            self._refuse(result)
+            return
+        self._accept(result)
+
+    def _accept(self, identity: Identity) -> None:
+        session = self._session
+        frontend = session.frontend
+        connect = self._connect
+        frontend.register(session, identity.tenant, connect.client_id)
+        session.open(identity, connect)
+        present = frontend.kept_sessions.resume(identity, clean=connect.clean_start)
+        session.reply(accepted(connect, frontend.config, assigned=self._assigned, session_present=present))
+        session.resume(Pause.AUTHENTICATION)
+
+    def _refuse(self, error: ConnectRefusedError) -> None:
+        """Answer the CONNECT with the reason, and close [MQTT-3.2.2-5, 5.0: 3.2.2-7]."""
+        session = self._session
+        frontend = session.frontend
+        frontend.counters.connects_refused[error.code] += 1
+        frontend.log.warning(
+            "connection refused",
+            peer=session.peer,
+            client_id=session.client_id,
+            code=error.code.name,
+            text=error.text,
+        )
+        limit = session.peer_packet_limit
+        session.reply(refused(session.level, error, reason_string=session.problem_information, limit=limit))
+        session.end(None, "refused")

@@ -1,0 +1,54 @@
+"""Who has to be looked at in which second, without a timer for each: keep-alive, CONNECT timeout, Will Delay."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from adapter.mqtt.ports import Timers
+
+
+class Watched(Protocol):
+    """Has a deadline."""
+
+    watched_second: int
+
+    def check_deadline(self, now: float) -> None:
+        """It was asked for this; `now` is in monotonic seconds."""
+
+
+class Deadlines:
+    """Looks once a second, while there is somebody to look at."""
+
+    def __init__(self, timers: Timers) -> None:
+        self._timers = timers
+        self._seconds: dict[int, dict[Watched, None]] = {}
+        self._swept = int(timers.time())
+        self._running = False
+
+    def watch(self, one: Watched, at: float) -> None:
+        """Call `one.check_deadline` soon after `at` (monotonic seconds), once."""
+        second = max(int(at), self._swept) + 1
+        one.watched_second = second
+        self._seconds.setdefault(second, {})[one] = None
+        if not self._running:
+            self._running = True
+            self._timers.call_later(1.0, self._sweep)
+
+    def forget(self, one: Watched) -> None:
+        """It does not matter any more."""
+        watched = self._seconds.get(one.watched_second)
+        if watched is not None:
+            watched.pop(one, None)
+            if not watched:
+                del self._seconds[one.watched_second]
+
+    def _sweep(self) -> None:
+        now = self._timers.time()
+        first, self._swept = self._swept + 1, int(now)
+        for second in range(first, self._swept + 1):
+            for one in self._seconds.pop(second, ()):
+                one.check_deadline(now)
+        self._running = bool(self._seconds)
+        if self._running:
+            self._timers.call_later(1.0, self._sweep)
