@@ -18,6 +18,8 @@ from adapter.reasons import Reason, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from adapter.peer import Peer
+
 RETRY_SECONDS = 0.5  # how often a connection that waits for metadata asks again while Kafka is away
 
 _NOT_CHECKED = Refusal(Reason.NOT_CHECKED, "the server could not check the topic")
@@ -37,7 +39,7 @@ class Gatekeeper(Protocol):
     def checks_topics(self) -> bool:
         """Whether `may_publish` has to be asked."""
 
-    async def authenticate(self, connect: Connect, peer: str) -> Identity:
+    async def authenticate(self, connect: Connect, peer: Peer) -> Identity:
         """Who it is; raises ConnectRefusedError."""
 
     async def may_publish(self, identity: Identity, topic: str) -> bool | None:
@@ -114,12 +116,14 @@ class Ingress:
 
     # -- connections -----------------------------------------------------------------------------------------------
 
-    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
+    def authenticate(
+        self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
+    ) -> None:
         """Ask the gatekeeper; a slow plugin holds up this connection only."""
         self._spawn(self._authenticate(connect, peer, done))
 
     async def _authenticate(
-        self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]
+        self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
     ) -> None:
         answer: Identity | ConnectRefusedError
         try:

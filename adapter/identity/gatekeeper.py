@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from adapter.identity.loading import PluginPlan
     from adapter.model import Connect
+    from adapter.peer import Peer
 
 STOP_SECONDS = 3.0
 
@@ -111,8 +112,8 @@ class Gatekeeper:
         """Whether a plugin wants to be asked about topics."""
         return self._checks_topics
 
-    async def authenticate(self, connect: Connect, peer: str) -> Identity:
-        """Decide on a CONNECT from the address `peer`. Raises ConnectRefusedError."""
+    async def authenticate(self, connect: Connect, peer: Peer) -> Identity:
+        """Decide on a CONNECT from `peer`. Raises ConnectRefusedError."""
         if self._threads is None:
             return Identity(connect.client_id, connect.username)
         try:

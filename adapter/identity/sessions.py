@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transitions import Machine
 
     from adapter.model import Connect
+    from adapter.peer import Peer
 
 
 class PasswordNotTextError(AdapterError):
@@ -40,8 +41,8 @@ class PluginSession(Session):
         return machine
 
 
-def session_of(connect: Connect, peer: str) -> Session:
-    """Make the session of a CONNECT from the address `peer`. Raises PasswordNotTextError."""
+def session_of(connect: Connect, peer: Peer) -> Session:
+    """Make the session of a CONNECT from `peer`. Raises PasswordNotTextError."""
     session = PluginSession()
     session.client_id = connect.client_id
     session.username = connect.username
@@ -49,7 +50,7 @@ def session_of(connect: Connect, peer: str) -> Session:
         session.password = None if connect.password is None else connect.password.decode()
     except UnicodeDecodeError:
         raise PasswordNotTextError from None  # the error would carry the password
-    session.remote_address = peer
+    session.remote_address = peer.address
     session.clean_session = connect.clean_start
     session.keep_alive = connect.keep_alive
     if connect.will is not None:

@@ -84,7 +84,7 @@ class Admission:
         frontend.counters.connects_refused[error.code] += 1
         frontend.log.warning(
             "connection refused",
-            peer=session.peer,
+            peer=session.peer.address,
             client_id=session.client_id,
             code=error.code.name,
             text=error.text,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
+from adapter.peer import Peer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,12 @@ def _forget(_: bytes) -> None:
     """Read what comes after our last word, and do nothing with it."""
 
 
+def address_of(transport: asyncio.BaseTransport) -> str:
+    """Tell where the socket leads to."""
+    peer = transport.get_extra_info("peername")
+    return peer[0] if isinstance(peer, tuple) else "local"
+
+
 class Connection(asyncio.BufferedProtocol):
     """One accepted socket, and the `Wire` of its session."""
 
@@ -47,8 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         counters = self._frontend.counters
         counters.connections += 1
         counters.connections_accepted += 1
-        peer = transport.get_extra_info("peername")
-        self._session = Session(self._frontend, self, peer[0] if isinstance(peer, tuple) else "local")
+        self._session = Session(self._frontend, self, Peer(address_of(transport)))
         self._receive: Callable[[bytes], None] = self._session.receive
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from adapter.errors import ConnectRefusedError
 from adapter.model import Connect, Identity, PublishHeader, Refusal, Route
+from adapter.peer import Peer
 
 
 class Timers(Protocol):
@@ -40,8 +41,10 @@ class Wire(Protocol):
 class Gate(Protocol):
     """Who may connect, and where a publish goes."""
 
-    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
-        """Decide on a CONNECT from `peer` (an address); `done` gets the answer, now or later, once."""
+    def authenticate(
+        self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
+    ) -> None:
+        """Decide on a CONNECT from `peer`; `done` gets the answer, now or later, once."""
 
     def resolve(
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]

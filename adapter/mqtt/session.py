@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from adapter.model import Connect, Identity, Outcome
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.ports import Wire
+    from adapter.peer import Peer
 
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 
@@ -74,7 +75,7 @@ class Session:
         "watched_second",
     )
 
-    def __init__(self, frontend: Frontend, wire: Wire, peer: str) -> None:
+    def __init__(self, frontend: Frontend, wire: Wire, peer: Peer) -> None:
         self.frontend = frontend
         self.level = 0
         self.is_open = False  # whether packets may be sent to the device: the state is OPEN
@@ -268,7 +269,7 @@ class Session:
         frontend.log.warning(
             "message failed, closing",
             client_id=self.client_id,
-            peer=self.peer,
+            peer=self.peer.address,
             reason=outcome.reason,
             text=outcome.text,
         )
@@ -280,7 +281,11 @@ class Session:
 
     def _end_for(self, error: ProtocolError) -> None:
         self.frontend.log.warning(
-            "protocol error", peer=self.peer, client_id=self.client_id, code=error.code.name, text=error.text
+            "protocol error",
+            peer=self.peer.address,
+            client_id=self.client_id,
+            code=error.code.name,
+            text=error.text,
         )
         self.end(error.code, "protocol_error", error.text)
 

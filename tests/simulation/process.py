@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adapter.delivery.pipeline import Pipeline
     from adapter.model import Connect
     from adapter.mqtt.frontend import Frontend
+    from adapter.peer import Peer
     from tests.simulation.kafka_cluster import Cluster
     from tests.simulation.network import Link
     from tests.simulation.plan import Config
@@ -79,8 +80,8 @@ class Doorman(Gatekeeper):
     def checks_topics(self) -> bool:
         return self._asks
 
-    async def authenticate(self, connect: Connect, peer: str) -> Identity:
-        await self._think(peer)
+    async def authenticate(self, connect: Connect, peer: Peer) -> Identity:
+        await self._think(peer.address)
         if connect.username is None:
             raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "no name")
         return Identity(connect.client_id, connect.username, TENANT, connect.client_id)

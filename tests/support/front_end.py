@@ -12,6 +12,7 @@ from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.session import Session
+from adapter.peer import Peer
 from adapter.reasons import Reason
 from tests.support.fakes import FakeKafka, FakeLog, FakeWire, VirtualTime
 from tests.support.packets import connect
@@ -37,8 +38,10 @@ class Gate:
         self.hold_connects = False
         self.refuse: ConnectRefusedError | None = None
 
-    def authenticate(self, connect: Connect, peer: str, done: Callable[[Identity | ConnectRefusedError], None]) -> None:
-        assert peer == "peer"
+    def authenticate(
+        self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
+    ) -> None:
+        assert peer == Peer("peer")
         self.connects.append((connect, done))
         if not self.hold_connects:
             self.let_in()
@@ -130,7 +133,7 @@ class Device:
 
     def __init__(self, world: World) -> None:
         self.wire = FakeWire()
-        self.session = Session(world.frontend, self.wire, "peer")
+        self.session = Session(world.frontend, self.wire, Peer("peer"))
 
     def send(self, *packets: bytes) -> None:
         self.session.receive(b"".join(packets))

@@ -10,6 +10,7 @@ from adapter.errors import ConnectRefusedError
 from adapter.identity.gatekeeper import Gatekeeper, IdentityConfig
 from adapter.identity.sessions import session_of
 from adapter.model import Connect, Identity
+from adapter.peer import Peer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -60,13 +61,13 @@ def connect(username: str | None = None, password: str | bytes | None = None, cl
 
 def let_in(identity: Identity) -> Identity:
     """Return it as plugins that check topics need it: as if `authenticate` had."""
-    session = session_of(connect(identity.username, "secret", identity.client_id), "192.0.2.7")
+    session = session_of(connect(identity.username, "secret", identity.client_id), Peer("192.0.2.7"))
     return replace(identity, plugin_session=session)
 
 
 async def answer(gate: Gatekeeper, packet: Connect) -> Identity | ReasonCode:
     """Return the identity, or the code of the refusal."""
     try:
-        return await gate.authenticate(packet, "192.0.2.7")
+        return await gate.authenticate(packet, Peer("192.0.2.7"))
     except ConnectRefusedError as error:
         return error.code

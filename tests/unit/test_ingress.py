@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from adapter.ingress import Ingress
 from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route, Run
 from adapter.reasons import Reason, ReasonCode
 from tests.support.fakes import FakeLog
+
+if TYPE_CHECKING:
+    from adapter.peer import Peer
 
 WHO = Identity("c1", "d@t", "t", "d")
 
@@ -52,7 +56,7 @@ class World:
             return Refusal(Reason.NOT_AUTHORIZED, "not yours")
         return RecordTemplate("letters" if header.topic == "ok/letters" else "plant", b"d", (), "test")
 
-    async def authenticate(self, _connect: Connect, _peer: str) -> Identity:
+    async def authenticate(self, _connect: Connect, _peer: Peer) -> Identity:
         raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "not asked here")
 
     async def may_publish(self, _identity: Identity, topic: str) -> bool | None:

@@ -13,6 +13,7 @@ from adapter.errors import ConfigurationError
 from adapter.identity.gatekeeper import Gatekeeper
 from adapter.identity.passwd import password_entry
 from adapter.model import Connect, Identity, Will
+from adapter.peer import Peer
 from adapter.reasons import ReasonCode
 from tests.support.gate import ANONYMOUS, FILE, Lines, answer, config, connect, gatekeeper, let_in
 from tests.support.plugins import HERE, Says, TopicSays
@@ -158,7 +159,7 @@ async def test_a_plugin_is_told_all_that_the_connect_packet_says() -> None:
         5, "c1", clean_start=False, keep_alive=30, username="u", password=b"p", will=Will("t", b"gone", 1, retain=True)
     )
     async with gatekeeper(config({f"{HERE}.Says": {}})) as gate:
-        await gate.authenticate(packet, "192.0.2.7")
+        await gate.authenticate(packet, Peer("192.0.2.7"))
     (session,) = Says.asked
     assert (session.client_id, session.username, session.password) == ("c1", "u", "p")
     assert (session.remote_address, session.clean_session, session.keep_alive) == ("192.0.2.7", False, 30)
@@ -188,7 +189,7 @@ async def test_a_topic_plugin_that_raises_cannot_say_and_is_logged() -> None:
 async def test_amqtts_access_control_list_decides_by_the_verified_user_name(password_file: Plugins) -> None:
     acl = {"amqtt.plugins.topic_checking.TopicAccessControlListPlugin": {"publish_acl": {"sensor1@demo": ["t/#"]}}}
     async with gatekeeper(config({**password_file, **acl})) as gate:
-        identity = await gate.authenticate(GOOD, "192.0.2.7")
+        identity = await gate.authenticate(GOOD, Peer("192.0.2.7"))
         assert await gate.may_publish(identity, "t/demo/sensor1") is True
         assert await gate.may_publish(identity, "event") is False
 
@@ -196,30 +197,30 @@ async def test_amqtts_access_control_list_decides_by_the_verified_user_name(pass
 async def test_a_user_name_that_nobody_verified_opens_no_topic() -> None:
     acl = {"amqtt.plugins.topic_checking.TopicAccessControlListPlugin": {"publish_acl": {"sensor1@demo": ["t/#"]}}}
     async with gatekeeper(config({ANONYMOUS: {}, **acl})) as gate:
-        identity = await gate.authenticate(BAD, "192.0.2.7")
+        identity = await gate.authenticate(BAD, Peer("192.0.2.7"))
         assert identity == Identity("c1")
         assert await gate.may_publish(identity, "t/demo/sensor1") is False
 
 
 async def test_a_topic_plugin_finds_the_session_as_authentication_left_it() -> None:
     async with gatekeeper(config({f"{HERE}.Remembers": {}})) as gate:
-        identity = await gate.authenticate(GOOD, "192.0.2.7")
+        identity = await gate.authenticate(GOOD, Peer("192.0.2.7"))
         assert await gate.may_publish(identity, "telemetry") is True
-        other = await gate.authenticate(connect("sensor1@demo", "secret", "c2"), "192.0.2.7")
+        other = await gate.authenticate(connect("sensor1@demo", "secret", "c2"), Peer("192.0.2.7"))
         assert await gate.may_publish(replace(other, plugin_session=identity.plugin_session), "telemetry") is True
         assert await gate.may_publish(let_in(SENSOR), "telemetry") is False
 
 
 async def test_no_session_is_kept_where_no_plugin_checks_topics(password_file: Plugins) -> None:
     async with gatekeeper(config(password_file)) as gate:
-        assert (await gate.authenticate(GOOD, "192.0.2.7")).plugin_session is None
+        assert (await gate.authenticate(GOOD, Peer("192.0.2.7"))).plugin_session is None
 
 
 @pytest.mark.parametrize("required", [True, False])
 async def test_a_topic_plugin_is_told_that_a_session_is_anonymous(required: bool) -> None:  # noqa: FBT001 - a table
     plugins: Plugins = {ANONYMOUS: {}, f"{HERE}.TopicSays": {}}
     async with gatekeeper(config(plugins, required=required)) as gate:
-        session = (await gate.authenticate(NAMELESS, "192.0.2.7")).plugin_session
+        session = (await gate.authenticate(NAMELESS, Peer("192.0.2.7"))).plugin_session
     assert isinstance(session, Session)
     assert (session.username, session.is_anonymous) == (None, True)
 

@@ -14,6 +14,7 @@ from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.listener import Listener
+from adapter.peer import Peer
 from tests.support.fakes import FakeKafka, FakeLog
 from tests.support.packets import CONNACK_OK, DISCONNECT, connect, puback, publish
 
@@ -26,9 +27,9 @@ class Open:
 
     pipeline: Pipeline
 
-    def authenticate(self, connect: Connect, peer: str, done: object) -> None:
+    def authenticate(self, connect: Connect, peer: Peer, done: object) -> None:
         assert callable(done)
-        assert peer == "127.0.0.1"
+        assert peer == Peer("127.0.0.1")
         done(Identity(connect.client_id))
 
     def resolve(self, _identity: Identity, _header: PublishHeader, _done: object) -> Route | Refusal:
