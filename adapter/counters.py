@@ -46,6 +46,9 @@ class FrontEndCounters:
         "packets_sent",
         "paused",
         "puback_seconds",
+        "sessions_forgotten",
+        "sessions_kept",
+        "unreleased",
     )
 
     def __init__(self) -> None:
@@ -59,7 +62,10 @@ class FrontEndCounters:
         self.packets_sent = [0] * 16
         self.bytes_received = 0
         self.bytes_sent = 0
-        self.puback_seconds = Histogram(LATENCY_BOUNDS)  # from reading a PUBLISH to writing its PUBACK
+        self.puback_seconds = Histogram(LATENCY_BOUNDS)  # from reading a PUBLISH to writing its PUBACK or PUBREC
+        self.sessions_kept = 0  # of devices that are away
+        self.sessions_forgotten = 0  # because there were too many
+        self.unreleased = 0  # QoS 2 messages between PUBREC and PUBREL, in all sessions
 
 
 class Ledger:

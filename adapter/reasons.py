@@ -60,6 +60,7 @@ class Reason(StrEnum):
     KAFKA_TOPIC_MISSING = "kafka_topic_missing"
     TOO_LARGE = "too_large"
     REJECTED_BY_KAFKA = "rejected_by_kafka"
+    UNRELEASED = "unreleased"  # QoS 2: too many wait for their PUBREL
     # Dropped: it might have been right, but could not be kept.
     BUDGET = "budget"
     TIMEOUT = "timeout"
@@ -77,6 +78,7 @@ PUBACK_CODE = {
     Reason.KAFKA_TOPIC_MISSING: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
     Reason.TOO_LARGE: ReasonCode.QUOTA_EXCEEDED,
     Reason.REJECTED_BY_KAFKA: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+    Reason.UNRELEASED: ReasonCode.QUOTA_EXCEEDED,
 }
 
 # Nobody has said that the device may publish this: it must not fill the dead-letter topic with it.

@@ -109,6 +109,8 @@ def mqtt_config(settings: Settings) -> MqttConfig:
     return MqttConfig(
         max_packet_size=mqtt.max_packet_size,
         max_connections=mqtt.max_connections,
+        max_sessions=mqtt.max_sessions,
+        max_unreleased=mqtt.max_unreleased,
         connect_timeout=mqtt.connect_timeout,
         receive_maximum=mqtt.receive_maximum,
         max_topic_length=mqtt.max_topic_length,

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 class Answer:
     """An acknowledgement that needs no lane. Same attributes as a `Run`, as far as a window looks."""
 
-    __slots__ = ("arrived", "outcome", "packet_ids")
+    __slots__ = ("arrived", "outcome", "packet_ids", "qos")
 
-    def __init__(self, packet_ids: list[bytes], outcome: Outcome, arrived: float) -> None:
+    def __init__(self, packet_ids: list[bytes], outcome: Outcome, arrived: float, qos: int) -> None:
+        self.qos = qos
         self.packet_ids = packet_ids
         self.outcome: Outcome | None = outcome
         self.arrived = arrived

@@ -72,8 +72,7 @@ class Admission:
         frontend = session.frontend
         connect = self._connect
         frontend.register(session, identity.tenant, connect.client_id)
-        session.open(identity, connect)
-        present = frontend.kept_sessions.resume(identity, clean=connect.clean_start)
+        present = session.open(identity, connect)
         session.reply(accepted(connect, frontend.config, assigned=self._assigned, session_present=present))
         session.resume(Pause.AUTHENTICATION)
 

@@ -1,4 +1,4 @@
-"""The answers of one connection: its window, PUBACKs out, and what becomes of them when the connection has gone.
+"""The answers of one connection: its window, PUBACKs and PUBRECs out, and what becomes of them once it has gone.
 
 `PublishFlow` brings the messages in. Whatever is settled at the front of the window leaves in one write, in the order
 of the PUBLISH packets. When the connection has gone, outcomes go to the later ones that have joined (`returning.py`).
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapter.errors import MalformedPacketError
 from adapter.model import ACKNOWLEDGED, Fate
-from adapter.mqtt.ack_window import AckWindow
+from adapter.mqtt.ack_window import AckWindow, Answer
 from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.exactly_once import QOS_2, Exchanges
+from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.replies import encode_puback
+from adapter.mqtt.replies import encode_ack
 from adapter.mqtt.returning import HANDED_OVER, Joined, is_pending
 from adapter.reasons import PUBACK_CODE, ReasonCode
 
@@ -20,14 +23,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from adapter.model import Identity, Outcome, Route, Run
-    from adapter.mqtt.ack_window import Answer, Entry
+    from adapter.mqtt.ack_window import Entry
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
 
-PUBACK_TYPE = 4
-PUBACK_SUCCESS = (
-    b"\x40\x02"  # packet identifier follows; 5.0 may leave out Reason Code 0 and empty properties (3.4.2.1)
-)
+# By QoS: PUBACK and PUBREC with success, whose packet identifier follows. 5.0 may leave out Reason Code 0 and empty
+# properties (sections 3.4.2.1 and 3.5.2.1).
+SUCCESS = (b"", b"\x40\x02", b"\x50\x02")
+QOS_BITS = 0x06  # of a PUBLISH's first byte
+TYPE_FOR_QOS = 3  # is added to the QoS: PUBACK, PUBREC
 
 
 class Answers:
@@ -39,10 +43,12 @@ class Answers:
         "_frontend",
         "_session",
         "answers_ready",
+        "exchanges",
         "identity",
         "joined",
         "listed_in",
         "pending_bytes",
+        "unreleased",
         "window",
     )
 
@@ -52,6 +58,8 @@ class Answers:
         self._earlier = earlier
         self._failed = False  # the turn of a message that ends the connection has come
         self.answers_ready = False
+        self.exchanges: Exchanges | None = None  # of the session, once it has any
+        self.unreleased = 0  # QoS 2: of this connection, from PUBREC to PUBREL
         self.identity = identity
         self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
         self.listed_in: Earlier | None = None
@@ -63,19 +71,52 @@ class Answers:
         template = route.template
         origin = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
         if origin is not None:
-            self._join_in(origin, packet_id)
+            self._join_in(origin, packet_id, 1)
         elif not is_pending(self.window.find(packet_id), packet_id, payload, template):
             return False
         self._frontend.counters.joined += 1
         return True
 
-    def _join_in(self, origin: Answers, packet_id: bytes) -> None:
+    def _begins(self, first: int, packet_id: bytes) -> bool:
+        """Whether a QoS 2 message is new to the session; then its identifier is in use from now on."""
+        if first & QOS_BITS == QOS_BITS:
+            raise MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
+        if self.exchanges is None:
+            self.exchanges = Exchanges(self._frontend.counters)
+        owners = self.exchanges.owners
+        if packet_id in owners:
+            return False
+        owners[packet_id] = self
+        return True
+
+    def _takes_later(self, packet_id: bytes) -> None:
+        """The packet could not be taken now, and will come once more."""
+        if self.exchanges is not None and self.exchanges.owners.get(packet_id) is self:
+            del self.exchanges.owners[packet_id]
+
+    def _repeats(self, packet_id: bytes) -> bool:
+        """Whether a QoS 2 message whose identifier is in use was taken before: it makes no second record."""
+        assert self.exchanges is not None, "it is in use"
+        owners = self.exchanges.owners
+        origin = owners[packet_id]
+        if origin is None:
+            self._answer(Answer([packet_id], ACKNOWLEDGED, self._frontend.time(), QOS_2))
+        elif origin is not self:
+            entry = origin.window.find(packet_id)
+            if entry is None or entry.outcome not in {None, ACKNOWLEDGED}:  # it has failed: this is its second try
+                owners[packet_id] = self
+                return False
+            self._join_in(origin, packet_id, QOS_2)
+        self._frontend.counters.joined += 1
+        return True
+
+    def _join_in(self, origin: Answers, packet_id: bytes, qos: int) -> None:
         if origin.joined is None:
             origin.joined = {}
         before = origin.joined.get(packet_id)
         if before is not None and before.heir is self:
             return
-        joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time())
+        joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time(), qos)
         self.window.add(joined)
         if before is not None:  # of a connection that has gone: this one joins in its place
             before.outcome = HANDED_OVER
@@ -118,12 +159,14 @@ class Answers:
         session = self._session
         return session.is_open and session.level == MQTT_5 and not session.pauses & Pause.FAILED
 
-    def settled(self) -> None:
-        """Write the PUBACKs of all that is settled at the front of the window, in one piece."""
+    def settled(self) -> None:  # noqa: C901 - once a batch and connection: calls would show
+        """Write the PUBACKs and PUBRECs of all that is settled at the front of the window, in one piece."""
         entries = self.window.take_settled()
         session = self._session
         if not entries:
             return
+        if self.exchanges is not None:
+            self.exchanges.settle(self, entries)
         if not session.is_open:
             self._pass_on(entries)
             return
@@ -135,13 +178,15 @@ class Answers:
         for entry in entries:
             outcome = entry.outcome
             packet_ids = entry.packet_ids
+            qos = entry.qos
             if outcome is ACKNOWLEDGED:
-                out.append(PUBACK_SUCCESS + PUBACK_SUCCESS.join(packet_ids))
+                head = SUCCESS[qos]
+                out.append(head + head.join(packet_ids))
             elif outcome is not None and outcome.fate is Fate.REFUSED and session.level == MQTT_5:
-                out += self._negative(packet_ids, outcome)
+                out += self._negative(packet_ids, outcome, qos)
             else:
                 break
-            counters.packets_sent[PUBACK_TYPE] += len(packet_ids)
+            counters.packets_sent[qos + TYPE_FOR_QOS] += len(packet_ids)
             counters.puback_seconds.observe(now - entry.arrived, len(packet_ids))
         else:
             outcome = ACKNOWLEDGED
@@ -198,7 +243,7 @@ class Answers:
         before = self._earlier.flows if self._earlier is not None else []
         return [flow for flow in (*before, self) if flow.window.unacknowledged]
 
-    def _negative(self, packet_ids: list[bytes], outcome: Outcome) -> list[bytes]:
+    def _negative(self, packet_ids: list[bytes], outcome: Outcome, qos: int) -> list[bytes]:
         assert outcome.reason is not None
         self._frontend.log.warning(
             "message refused", client_id=self.identity.client_id, reason=outcome.reason.value, text=outcome.text
@@ -206,9 +251,15 @@ class Answers:
         code = PUBACK_CODE.get(outcome.reason, ReasonCode.UNSPECIFIED_ERROR)
         session = self._session
         text = outcome.text if session.problem_information else None
-        return [
-            encode_puback(MQTT_5, packet_id, code, text, limit=session.peer_packet_limit) for packet_id in packet_ids
-        ]
+        kind = PacketType(qos + TYPE_FOR_QOS)
+        return [encode_ack(kind, packet_id, code, text, limit=session.peer_packet_limit) for packet_id in packet_ids]
+
+    def release(self, packet_id: bytes) -> bool:
+        """PUBREL: whether the identifier was in use, and is free now."""
+        if self.exchanges is None or not self.exchanges.release(packet_id):
+            return False
+        self.unreleased = max(0, self.unreleased - 1)  # it may be of an earlier connection
+        return True
 
     def split(self, run: Run) -> list[Run]:
         """Put two halves in the place of a run of several messages."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.disconnect import decode_disconnect
+from adapter.mqtt.exactly_once import decode_pubrel
 from adapter.mqtt.kept_sessions import LONGEST
 from adapter.mqtt.packet_types import PacketType
-from adapter.mqtt.replies import PINGRESP, encode_suback, encode_unsuback
+from adapter.mqtt.replies import PINGRESP, encode_ack, encode_suback, encode_unsuback
 from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
 from adapter.reasons import ReasonCode
 
@@ -33,9 +35,19 @@ def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None
         case PacketType.UNSUBSCRIBE:
             packet_id, count = decode_unsubscribe(body, level)  # [MQTT-3.10.4-4]
             session.reply(encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
+        case PacketType.PUBREL:
+            _release(session, decode_pubrel(body, level))
         case _:
             # Acknowledgements of what we never sent, packets that only servers send, AUTH without a method.
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
+
+
+def _release(session: Session, packet_id: bytes) -> None:
+    """Whatever it is: the device has to hear that it is free [MQTT-4.3.3-2, 5.0: 4.3.3-11]."""
+    code = ReasonCode.SUCCESS
+    if not session.release(packet_id) and session.level == MQTT_5:
+        code = ReasonCode.PACKET_IDENTIFIER_NOT_FOUND
+    session.reply(encode_ack(PacketType.PUBCOMP, packet_id, code))
 
 
 def _disconnect(session: Session, body: bytes) -> None:

@@ -53,6 +53,8 @@ class MqttConfig:
 
     max_packet_size: int = 262_144
     max_connections: int = 50_000
+    max_sessions: int = 50_000  # kept without a connection
+    max_unreleased: int = 1_000_000  # QoS 2 messages between PUBREC and PUBREL, of all sessions
     connect_timeout: float = 10.0
     receive_maximum: int = 1000
     max_topic_length: int = 1024
@@ -101,7 +103,7 @@ class Frontend:
         self.draining = False
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
-        self.kept_sessions = KeptSessions(config.max_connections, timers.time)
+        self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters)
         self._pending: dict[Identity, Answers] = {}  # of devices that are not connected, or not yet again
         self._to_tell: deque[Answers] = deque()
         self._telling = False

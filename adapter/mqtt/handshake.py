@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from adapter.model import Connect
     from adapter.mqtt.frontend import Frontend, MqttConfig
 
-MAXIMUM_QOS = 1
-
 
 def level_to_answer_in(body: bytes) -> int:
     """The version whose form a refusal has when the CONNECT could not be read: the client's, as far as we speak it."""
@@ -26,8 +24,6 @@ def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedErro
     """Why a well-formed CONNECT cannot be accepted, whoever sends it."""
     if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
         return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
-    if connect.level == MQTT_5 and connect.will is not None and connect.will.qos > MAXIMUM_QOS:  # [MQTT-3.2.2-12]
-        return ConnectRefusedError(ReasonCode.QOS_NOT_SUPPORTED, "the Will's QoS is above Maximum QoS")
     if frontend.admitted >= frontend.config.max_connections:
         return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
     if frontend.draining:
@@ -49,7 +45,6 @@ def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True, ses
         # Said when the client asked for more (5.0 section 3.2.2.3.2).
         session_expiry=LONGEST if connect.session_expiry > LONGEST else None,
         receive_maximum=config.receive_maximum,
-        maximum_qos=MAXIMUM_QOS,
         maximum_packet_size=config.max_packet_size,
         assigned_client_identifier=connect.client_id if assigned else None,
         topic_alias_maximum=config.topic_alias_maximum,

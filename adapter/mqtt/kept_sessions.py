@@ -1,24 +1,25 @@
-"""Which devices have a session that outlives its connection (Clean Session 0; 5.0: Session Expiry Interval).
+"""The sessions of devices that are not connected (Clean Session 0; 5.0: Session Expiry Interval).
 
-Nobody subscribes here and QoS 2 is not offered, so a server's part of a session (3.1.1 section 4.1, 5.0 section 4.1) is
-no more than that it exists. It is told in the CONNACK, Session Present, and matters: clients such as Paho's for C throw
-away what they have in flight when it is 0, instead of sending it again. What a device has pending does not depend on
-it, see `returning.py`.
+Nobody subscribes here, so a server's part of a session (3.1.1 section 4.1, 5.0 section 4.1) is that it exists, and its
+QoS 2 exchanges. Both are told apart by Session Present in the CONNACK, which matters: clients such as Paho's for C
+throw away what they have in flight when it is 0, instead of sending it again. What a device has pending with QoS 1 does
+not depend on it, see `returning.py`.
 
 In memory only: another process does not know of it, and says so, truthfully.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from adapter.mqtt.connect import MQTT_5
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from adapter.counters import FrontEndCounters
     from adapter.model import Connect, Identity
+    from adapter.mqtt.exactly_once import Exchanges
+    from adapter.mqtt.ports import Timers
 
 LONGEST = 86_400  # seconds: no device that is away for longer waits for answers to what it sent before
 
@@ -30,23 +31,62 @@ def expiry(connect: Connect) -> int:
     return 0 if connect.clean_start else LONGEST
 
 
+@dataclass(eq=False, slots=True)
+class KeptSession:
+    """`until` in monotonic seconds; `exchanges` is None when it never had any."""
+
+    until: float
+    exchanges: Exchanges | None
+
+    def end(self) -> None:
+        """It is over."""
+        if self.exchanges is not None:
+            self.exchanges.end()
+
+
 class KeptSessions:
-    """Of devices that are not connected. Beyond `limit` the one that was left first is forgotten."""
+    """Beyond `limit` the one that was left first is forgotten, and counted.
 
-    def __init__(self, limit: int, time: Callable[[], float]) -> None:
+    Those whose time is over are forgotten at once only if they had QoS 2 exchanges.
+    """
+
+    def __init__(self, limit: int, timers: Timers, counters: FrontEndCounters) -> None:
         self._limit = limit
-        self._time = time
-        self._until: dict[Identity, float] = {}
+        self._timers = timers
+        self._counters = counters
+        self._sessions: dict[Identity, KeptSession] = {}
 
-    def keep(self, identity: Identity, seconds: int) -> None:
+    def keep(self, identity: Identity, seconds: int, exchanges: Exchanges | None) -> None:
         """Its connection has ended."""
-        if seconds:
-            if len(self._until) >= self._limit:
-                del self._until[next(iter(self._until))]
-            # What the plugins keep for a connection ends with it.
-            self._until[replace(identity, plugin_session=None)] = self._time() + seconds
+        session = KeptSession(self._timers.time() + seconds, exchanges)
+        if not seconds:
+            session.end()
+            return
+        if len(self._sessions) >= self._limit:
+            self._drop(next(iter(self._sessions)))
+            self._counters.sessions_forgotten += 1
+        # What the plugins keep for a connection ends with it.
+        key = replace(identity, plugin_session=None)
+        self._sessions[key] = session
+        self._counters.sessions_kept = len(self._sessions)
+        if exchanges is not None:
+            self._timers.call_later(seconds, self._expire, key, session)
 
-    def resume(self, identity: Identity, *, clean: bool) -> bool:
-        """The very same device has come: whether its session is still there, and is not to begin anew."""
-        until = self._until.pop(identity, None)
-        return until is not None and not clean and self._time() < until
+    def resume(self, identity: Identity, *, clean: bool) -> KeptSession | None:
+        """The very same device has come: its session, if it is still there and is not to begin anew."""
+        session = self._sessions.pop(identity, None)
+        if session is None:
+            return None
+        self._counters.sessions_kept = len(self._sessions)
+        if clean or self._timers.time() >= session.until:
+            session.end()
+            return None
+        return session
+
+    def _expire(self, identity: Identity, session: KeptSession) -> None:
+        if self._sessions.get(identity) is session:
+            self._drop(identity)
+
+    def _drop(self, identity: Identity) -> None:
+        self._sessions.pop(identity).end()
+        self._counters.sessions_kept = len(self._sessions)

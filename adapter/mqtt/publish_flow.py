@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from adapter.errors import MalformedPacketError, ProtocolError
 from adapter.model import ACKNOWLEDGED, Fate, Outcome, PublishHeader, Refusal, Route, Run
 from adapter.mqtt.ack_window import Answer
-from adapter.mqtt.answers import Answers
+from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.exactly_once import QOS_2
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.topic_alias import PublishPrefixes
@@ -33,17 +34,17 @@ if TYPE_CHECKING:
 PUBLISH = 0x30
 TYPE_BITS = 0xF0
 DUP = 0x08
-QOS_BITS = 0x06
+QOS_2_BIT = 0x04
 RETAIN = 0x01
 LONG = 0x80
 PUBLISH_TYPE = 3
-QOS_3 = 3
 PACKET_ID = 2  # bytes
 SHORTEST = 2  # bytes of a fixed header, and of a topic's length
 
 QOS_0_PATIENCE = 0.5  # seconds
 
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
+_TOO_MANY_UNRELEASED = Refusal(Reason.UNRELEASED, "too many QoS 2 messages wait for their PUBREL")
 _EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
 _TOPIC_TOO_LONG = Refusal(Reason.BAD_TOPIC, "the topic is longer than this server allows")
@@ -79,7 +80,7 @@ class PublishFlow(Answers):
         max_record_size = config.max_record_size
         max_run_size = config.max_run_size
         v5 = self._session.level == MQTT_5
-        room = config.receive_maximum - self.window.unacknowledged
+        room = self._room
         run: Run | None = None
         first = kind = last_first = size = taken = overhead = 0
         topic = last_topic = properties = last_properties = packet_id = b""
@@ -132,6 +133,15 @@ class PublishFlow(Answers):
                     raise MalformedPacketError("a PUBLISH shorter than its topic says")
 
                 refusal: Refusal | None = None
+                if first & QOS_2_BIT and not self._begins(first, packet_id):
+                    if run is not None:
+                        self._put(run, size)
+                        run = None
+                    if self._repeats(packet_id):
+                        pos = stop
+                        taken += 1
+                        room = self._room
+                        continue
                 if (
                     run is None
                     or topic != last_topic
@@ -151,12 +161,13 @@ class PublishFlow(Answers):
                             if self._join(packet_id, data[body:stop], found):  # it needs no room in the budget
                                 pos = stop
                                 taken += 1
-                                room = config.receive_maximum - self.window.unacknowledged
+                                room = self._room
                                 continue
                         began = self._begin(found, (kind & QOS_BITS) >> 1)
                     else:
                         began = found
                     if began is None:
+                        self._takes_later(packet_id)
                         break
                     if isinstance(began, Run):
                         run = began
@@ -189,10 +200,20 @@ class PublishFlow(Answers):
         finally:
             if run is not None:
                 self._put(run, size)
-                if first_in_read and pos == end and taken == 1 and run.qos and not first & DUP and not properties:
+                if first_in_read and pos == end and taken == 1 and run.qos == 1 and not first & DUP and not properties:
                     self._alike = None if run.route.ack_on_receipt else (data[:topic_end], end, body, run.route, size)
             self._frontend.counters.packets_received[PUBLISH_TYPE] += taken
         return pos
+
+    @property
+    def _room(self) -> int:
+        """How many messages more of QoS 1 and 2 may be unacknowledged.
+
+        5.0 counts one of QoS 2 until its PUBCOMP [4.9]. In 3.1.1 the limit is ours, and only for what waits for Kafka:
+        past it nothing is read, and a PUBREL would wait behind the publishes that wait for it.
+        """
+        unreleased = self.unreleased if self._session.level == MQTT_5 else 0
+        return self._frontend.config.receive_maximum - self.window.unacknowledged - unreleased
 
     def take_alike(self, data: bytes, now: float) -> bool:
         """Take a read that begins like the last one and is as long; False when it needs a closer look."""
@@ -235,6 +256,8 @@ class PublishFlow(Answers):
     def _begin(self, route: Route, qos: int) -> Run | Refusal | None:
         """A new run; or why the message is refused; or None: the connection waits, and asks again."""
         frontend = self._frontend
+        if qos == QOS_2 and frontend.counters.unreleased >= frontend.config.max_unreleased:
+            return _TOO_MANY_UNRELEASED
         budget = frontend.budget
         if (
             budget.used >= budget.soft
@@ -257,10 +280,6 @@ class PublishFlow(Answers):
     def _resolve(self, key: _Key, qos: int) -> Route | Refusal | None:
         """The route of a topic that is new to this connection. Raises ProtocolError."""
         kind, topic, properties = key
-        if qos == QOS_3:
-            raise MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
-        if qos > 1:
-            raise ProtocolError(ReasonCode.QOS_NOT_SUPPORTED, "this server takes QoS 0 and 1")
         result = self._take_resolved(key)
         if result is None:
             if not topic:  # 5.0 section 3.3.2.1
@@ -320,7 +339,7 @@ class PublishFlow(Answers):
         self._frontend.ledger.received[run.qos] += len(run.payloads)
         if run.qos:
             if run.route.ack_on_receipt:
-                self._answer(Answer(run.packet_ids, ACKNOWLEDGED, run.arrived))
+                self._answer(Answer(run.packet_ids, ACKNOWLEDGED, run.arrived, run.qos))
                 run.packet_ids = []
             else:
                 self.window.add(run)
@@ -345,5 +364,5 @@ class PublishFlow(Answers):
             return False
         ledger.refused[qos][refusal.reason] += 1
         outcome = Outcome(Fate.REFUSED, refusal.reason, refusal.text)
-        self._answer(Answer([packet_id], outcome, self._frontend.time()))
+        self._answer(Answer([packet_id], outcome, self._frontend.time(), qos))
         return self.fails_on(outcome, [packet_id])

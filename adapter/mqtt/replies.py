@@ -35,7 +35,6 @@ class ConnackProperties:
 
     session_expiry: int | None = None
     receive_maximum: int | None = None
-    maximum_qos: int | None = None
     maximum_packet_size: int | None = None
     assigned_client_identifier: str | None = None
     topic_alias_maximum: int | None = None
@@ -45,7 +44,6 @@ class ConnackProperties:
 _CONNACK = {
     "session_expiry": Property.SESSION_EXPIRY_INTERVAL,
     "receive_maximum": Property.RECEIVE_MAXIMUM,
-    "maximum_qos": Property.MAXIMUM_QOS,
     "maximum_packet_size": Property.MAXIMUM_PACKET_SIZE,
     "assigned_client_identifier": Property.ASSIGNED_CLIENT_IDENTIFIER,
     "topic_alias_maximum": Property.TOPIC_ALIAS_MAXIMUM,
@@ -75,19 +73,19 @@ def encode_connack(
     )
 
 
-def encode_puback(
-    level: int,
+def encode_ack(
+    kind: PacketType,
     packet_id: bytes,
     code: ReasonCode = ReasonCode.SUCCESS,
     reason_string: str | None = None,
     *,
     limit: int | None = None,
 ) -> bytes:
-    """Answer a QoS 1 PUBLISH; 3.1.1 can only say yes."""
-    if level != MQTT_5 or code is ReasonCode.SUCCESS:
-        return bytes([PacketType.PUBACK << 4, 2]) + packet_id
-    head = packet_id + bytes([code])  # by itself it needs no property length (3.4.2.2.1)
-    return _explained(PacketType.PUBACK, head, b"", reason_string, limit) or _packet(PacketType.PUBACK, head)
+    """PUBACK, PUBREC or PUBCOMP; 3.1.1 can only say yes."""
+    if code is ReasonCode.SUCCESS:
+        return bytes([kind << 4, 2]) + packet_id
+    head = packet_id + bytes([code])  # by itself it needs no property length (3.4.2.2.1, 3.5.2.2.1, 3.7.2.2.1)
+    return _explained(kind, head, b"", reason_string, limit) or _packet(kind, head)
 
 
 def encode_suback(level: int, packet_id: bytes, count: int, code: ReasonCode) -> bytes:

@@ -3,8 +3,9 @@
 What is pending stays in its lanes, in front of all that the new connection sends, so the order is kept by itself. What
 the device sends again, with DUP, *joins* its first coming: one record, one PUBACK, whichever connection gets it. It is
 taken for the same message when packet identifier, payload and the record's template (topic, key, headers) are equal;
-that holds for clients with a clean session too, which number from 1 again and may well send something else. A message
-that has an outcome already cannot be joined: it makes a second record, as at least once allows.
+that holds for clients with a clean session too, which number from 1 again and may well send something else. With QoS 2
+the identifier alone tells, within a session (`exactly_once.py`). A message that has an outcome already cannot be
+joined: it makes a second record, as at least once allows.
 
 Nothing is kept for a device that has nothing pending, so this is bounded by what the lanes hold.
 """
@@ -26,10 +27,11 @@ HANDED_OVER = ACKNOWLEDGED
 class Joined:
     """A window's entry for a message that an earlier connection brought; gets the outcome that it has there."""
 
-    __slots__ = ("arrived", "heir", "outcome", "packet_ids")
+    __slots__ = ("arrived", "heir", "outcome", "packet_ids", "qos")
 
-    def __init__(self, heir: Answers, packet_id: bytes, arrived: float) -> None:
+    def __init__(self, heir: Answers, packet_id: bytes, arrived: float, qos: int) -> None:
         self.heir = heir
+        self.qos = qos
         self.packet_ids = [packet_id]
         self.arrived = arrived
         self.outcome: Outcome | None = None

@@ -190,8 +190,8 @@ class Session:
         self.frontend.admitted += 1
         self.pause(Pause.AUTHENTICATION)
 
-    def open(self, identity: Identity, connect: Connect) -> None:
-        """The device is let in: the CONNACK follows."""
+    def open(self, identity: Identity, connect: Connect) -> bool:
+        """The device is let in: the CONNACK follows. Returns whether its session was kept."""
         frontend = self.frontend
         self._tenant = identity.tenant
         self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
@@ -202,6 +202,18 @@ class Session:
         frontend.deadlines.forget(self)
         if self._keep_alive:
             frontend.deadlines.watch(self, frontend.time() + self._keep_alive)
+        kept = frontend.kept_sessions.resume(identity, clean=connect.clean_start)
+        if kept is not None:
+            self._flow.exchanges = kept.exchanges
+        return kept is not None
+
+    def release(self, packet_id: bytes) -> bool:
+        """PUBREL: whether its identifier was in use. What is to be said before has been said then."""
+        flow = self._flow
+        assert flow is not None, "the session is open"
+        if flow.answers_ready:  # a PUBREC for the same identifier may be among them
+            flow.flush_answers()
+        return flow.release(packet_id)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
@@ -321,5 +333,5 @@ class Session:
         if self._flow is not None:
             frontend.budget.forget(self._flow)
             frontend.remember_pending(self._flow)
-            frontend.kept_sessions.keep(self._flow.identity, self.session_expiry)
+            frontend.kept_sessions.keep(self._flow.identity, self.session_expiry, self._flow.exchanges)
         self._wire.close()

@@ -45,6 +45,15 @@ class MqttSettings(Part):
         default=1000,
         description="Unacknowledged publishes with QoS > 0 per connection; beyond it the connection is not read.",
     )
+    max_sessions: kinds.Positive = Field(
+        default=50_000,
+        description="Sessions kept for devices that are away; beyond it the one that was left first is forgotten.",
+    )
+    max_unreleased: kinds.Positive = Field(
+        default=1_000_000,
+        description="QoS 2 messages between PUBREC and PUBREL, of all sessions, about 100 bytes each; beyond it "
+        "publishes with QoS 2 are refused.",
+    )
     topic_alias_maximum: Annotated[int, Field(ge=0, le=TWO_BYTES)] = Field(
         default=64, description="Topic aliases a connection may define (MQTT 5.0); 0: none."
     )

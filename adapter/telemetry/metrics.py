@@ -146,10 +146,18 @@ class AdapterCollector(Collector):
         yield _counter("adapter_connections_closed", "Connections that ended.", ["cause"], rows)
         yield _counter(
             "adapter_messages_joined",
-            "Publishes with DUP that repeated a pending one; not counted as received again.",
+            "Publishes that repeated a pending one, or one of QoS 2 before its PUBREL; not counted as received again.",
             [],
             [([], front_end.joined)],
         )
+        yield _gauge("adapter_sessions_kept", "Sessions of devices that are away.", front_end.sessions_kept)
+        yield _counter(
+            "adapter_sessions_forgotten",
+            "Sessions forgotten before their time, because there were too many.",
+            [],
+            [([], front_end.sessions_forgotten)],
+        )
+        yield _gauge("adapter_messages_unreleased", "QoS 2 messages between PUBREC and PUBREL.", front_end.unreleased)
         for direction, counts in (("received", front_end.packets_received), ("sent", front_end.packets_sent)):
             rows = [([name], count) for name, count in zip(PACKET_TYPES, counts, strict=True)]
             yield _counter(f"adapter_mqtt_packets_{direction}", f"MQTT packets {direction}.", ["type"], rows)
@@ -157,7 +165,7 @@ class AdapterCollector(Collector):
             yield _counter(f"adapter_mqtt_{direction}_bytes", f"Bytes of MQTT {direction}.", [], [([], count)])
         yield _histogram(
             "adapter_puback_seconds",
-            "From reading a publish with QoS 1 to writing its PUBACK.",
+            "From reading a publish with QoS 1 or 2 to writing its PUBACK or PUBREC.",
             front_end.puback_seconds,
         )
 
@@ -219,7 +227,7 @@ def _reasons(fate: str, qos: int) -> tuple[Reason, ...]:
 
 def _dead_letter_reasons(qos: int) -> tuple[Reason, ...]:
     """Name the reasons for which a message of this QoS can become a dead letter."""
-    never = UNAUTHORIZED | {Reason.EVENT_QOS_0} if qos else UNAUTHORIZED
+    never = UNAUTHORIZED | {Reason.UNRELEASED} | ({Reason.EVENT_QOS_0} if qos else set())
     return tuple(reason for reason in REFUSALS if reason not in never)
 
 

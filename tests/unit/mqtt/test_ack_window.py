@@ -20,7 +20,7 @@ class Lane:
 
 
 def answer(number: int) -> Answer:
-    entry = Answer([number.to_bytes(2, "big")], ACKNOWLEDGED, 0.0)
+    entry = Answer([number.to_bytes(2, "big")], ACKNOWLEDGED, 0.0, 1)
     entry.outcome = None
     return entry
 

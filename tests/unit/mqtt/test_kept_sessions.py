@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from adapter.counters import FrontEndCounters
 from adapter.model import Identity
 from adapter.mqtt.kept_sessions import LONGEST, KeptSessions
 from adapter.mqtt.primitives import encode_varint
@@ -81,21 +82,25 @@ def test_a_5_0_disconnect_may_change_how_long_the_session_lives(seconds: int, *,
     assert present(connack(world, level=5)) is kept
 
 
+def kept_sessions(limit: int) -> KeptSessions:
+    return KeptSessions(limit, World().time, FrontEndCounters())
+
+
 def test_a_session_is_not_present_for_a_device_that_is_not_quite_the_same() -> None:
-    kept = KeptSessions(10, lambda: 0.0)
+    kept = kept_sessions(10)
     one = Identity("c1", "user", "demo", "device")
-    kept.keep(one, 60)
+    kept.keep(one, 60, None)
     assert not kept.resume(Identity("c1", "other user", "demo", "device"), clean=False)
     assert not kept.resume(Identity("c1", "user", "other tenant", "device"), clean=False)
     assert kept.resume(Identity("c1", "user", "demo", "device", plugin_session=object()), clean=False)
 
 
 def test_of_too_many_sessions_the_one_that_was_left_first_is_forgotten() -> None:
-    kept = KeptSessions(2, lambda: 0.0)
+    kept = kept_sessions(2)
     devices = [Identity(name) for name in ("one", "two", "three")]
     for device in devices:
-        kept.keep(device, 60)
-    assert [kept.resume(device, clean=False) for device in devices] == [False, True, True]
+        kept.keep(device, 60, None)
+    assert [kept.resume(device, clean=False) is not None for device in devices] == [False, True, True]
 
 
 @pytest.mark.parametrize("clean", [True, False])

@@ -6,12 +6,13 @@ from hypothesis import strategies as st
 from paho.mqtt import _packet as paho
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.replies import (
     PINGRESP,
     ConnackProperties,
+    encode_ack,
     encode_connack,
     encode_disconnect,
-    encode_puback,
     encode_suback,
     encode_unsuback,
 )
@@ -19,12 +20,12 @@ from adapter.reasons import PUBACK_CODE, ReasonCode
 from tests.support.packets import varint
 
 ID = b"\x00\x0a"
+PUBACK = PacketType.PUBACK
 V5 = MQTTProtocolVersion.MQTTv5
 V4 = MQTTProtocolVersion.MQTTv311
 FULL = ConnackProperties(
     session_expiry=0,
     receive_maximum=1000,
-    maximum_qos=1,
     maximum_packet_size=262_144,
     assigned_client_identifier="auto-1",
     topic_alias_maximum=64,
@@ -68,7 +69,7 @@ def test_session_present_is_the_first_bit_in_both_versions() -> None:
 
 def test_a_5_0_client_reads_what_it_was_given() -> None:
     assert encode_connack(5, ReasonCode.SUCCESS, properties=FULL) == bytes.fromhex(
-        "20 23 00 00 20 11 00000000 21 03e8 24 01 27 00040000 12 0006 6175746f2d31 22 0040 1f 0002 6e6f"
+        "20 21 00 00 1e 11 00000000 21 03e8 27 00040000 12 0006 6175746f2d31 22 0040 1f 0002 6e6f"
     )
 
 
@@ -78,13 +79,12 @@ def test_a_property_of_the_connack_that_is_none_is_not_said() -> None:
 
 def test_a_puback_of_a_message_that_kafka_has_is_four_bytes_in_both_versions() -> None:
     """5.0 may leave out the reason code 0 and the properties (3.4.2.1)."""
-    for level in (4, 5):
-        assert encode_puback(level, ID) == bytes.fromhex("40 02 000a")
+    assert encode_ack(PUBACK, ID) == bytes.fromhex("40 02 000a")
 
 
 def test_a_negative_puback_says_why() -> None:
-    assert encode_puback(5, ID, ReasonCode.NOT_AUTHORIZED) == bytes.fromhex("40 03 000a 87")
-    assert encode_puback(5, ID, ReasonCode.NOT_AUTHORIZED, "no") == bytes.fromhex("40 09 000a 87 05 1f 0002 6e6f")
+    assert encode_ack(PUBACK, ID, ReasonCode.NOT_AUTHORIZED) == bytes.fromhex("40 03 000a 87")
+    assert encode_ack(PUBACK, ID, ReasonCode.NOT_AUTHORIZED, "no") == bytes.fromhex("40 09 000a 87 05 1f 0002 6e6f")
 
 
 def test_a_suback_refuses_each_filter_in_the_words_of_its_version() -> None:
@@ -118,8 +118,8 @@ def test_a_reason_string_is_left_out_of_a_packet_that_would_be_one_byte_too_larg
     why = ConnackProperties(receive_maximum=9, reason_string="no")
     assert encode_connack(5, code, properties=why, limit=13) == bytes.fromhex("20 0b 00 97 08 21 0009 1f 0002 6e6f")
     assert encode_connack(5, code, properties=why, limit=12) == bytes.fromhex("20 06 00 97 03 21 0009")
-    assert encode_puback(5, ID, code, "no", limit=11) == bytes.fromhex("40 09 000a 97 05 1f 0002 6e6f")
-    assert encode_puback(5, ID, code, "no", limit=10) == bytes.fromhex("40 03 000a 97")
+    assert encode_ack(PUBACK, ID, code, "no", limit=11) == bytes.fromhex("40 09 000a 97 05 1f 0002 6e6f")
+    assert encode_ack(PUBACK, ID, code, "no", limit=10) == bytes.fromhex("40 03 000a 97")
     assert encode_disconnect(code, "no", limit=9) == bytes.fromhex("e0 07 97 05 1f 0002 6e6f")
     assert encode_disconnect(code, "no", limit=8) == bytes.fromhex("e0 01 97")
 
@@ -129,7 +129,7 @@ def test_no_packet_with_a_reason_string_is_larger_than_the_limit(reason: str, li
     why = ConnackProperties(reason_string=reason)
     for packet in (
         encode_connack(5, ReasonCode.BANNED, properties=why, limit=limit),
-        encode_puback(5, ID, ReasonCode.NOT_AUTHORIZED, reason, limit=limit),
+        encode_ack(PUBACK, ID, ReasonCode.NOT_AUTHORIZED, reason, limit=limit),
         encode_disconnect(ReasonCode.SERVER_BUSY, reason, limit=limit),
     ):
         assert len(packet) <= limit
@@ -141,7 +141,6 @@ def test_no_packet_with_a_reason_string_is_larger_than_the_limit(reason: str, li
         ConnackProperties,
         session_expiry=st.none() | st.integers(0, 2**32 - 1),
         receive_maximum=st.none() | st.integers(1, 65_535),
-        maximum_qos=st.none() | st.integers(0, 1),
         maximum_packet_size=st.none() | st.integers(1, 268_435_455),
         assigned_client_identifier=st.none() | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
         topic_alias_maximum=st.none() | st.integers(0, 65_535),
@@ -157,7 +156,6 @@ def test_paho_reads_the_connack_that_was_meant(properties: ConnackProperties) ->
         ConnackProperties(
             session_expiry=read.get("SessionExpiryInterval"),
             receive_maximum=read.get("ReceiveMaximum"),
-            maximum_qos=read.get("MaximumQoS"),
             maximum_packet_size=read.get("MaximumPacketSize"),
             assigned_client_identifier=read.get("AssignedClientIdentifier"),
             topic_alias_maximum=read.get("TopicAliasMaximum"),
@@ -169,7 +167,7 @@ def test_paho_reads_the_connack_that_was_meant(properties: ConnackProperties) ->
 
 @pytest.mark.parametrize("code", set(PUBACK_CODE.values()), ids=lambda code: code.name)
 def test_paho_knows_every_reason_that_a_puback_gives(code: ReasonCode) -> None:
-    packet = encode_puback(5, ID, code, "why")
+    packet = encode_ack(PUBACK, ID, code, "why")
     puback = paho.decode_puback(packet[0], body(packet), V5)
     assert (puback.mid, puback.reason.value, vars(puback.properties)["ReasonString"]) == (10, code, "why")
 

@@ -49,7 +49,6 @@ def test_a_5_0_connack_tells_the_limits(world: World) -> None:
     assert answer[:1] == b"\x20"
     properties = answer[5:]
     assert b"\x21\x03\xe8" in properties, "Receive Maximum 1000"
-    assert b"\x24\x01" in properties, "Maximum QoS 1"
     assert b"\x27\x00\x04\x00\x00" in properties, "Maximum Packet Size 262144"
     assert b"\x22\x00\x40" in properties, "Topic Alias Maximum 64"
 
@@ -738,12 +737,6 @@ def test_5_0_is_told_that_the_packet_was_malformed(world: World, bad: bytes) -> 
     device.send(bad)
     answer = device.wire.take()
     assert (answer[0], answer[2]) == (0xE0, 0x81)
-
-
-def test_qos_2_is_refused_as_not_supported(world: World) -> None:
-    device = world.device(level=5)
-    device.send(publish("t", qos=2, level=5))
-    assert device.wire.take()[2] == 0x9B
 
 
 # -- topic alias --

@@ -108,6 +108,7 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_messages_received_total",
         "adapter_messages_refused_total",
         "adapter_messages_unknown_total",
+        "adapter_messages_unreleased",
         "adapter_mqtt_packets_received_total",
         "adapter_mqtt_packets_sent_total",
         "adapter_mqtt_received_bytes_total",
@@ -115,6 +116,8 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_pending_bytes",
         "adapter_pending_bytes_limit",
         "adapter_puback_seconds",
+        "adapter_sessions_forgotten_total",
+        "adapter_sessions_kept",
         "adapter_start_time_seconds",
     }
 

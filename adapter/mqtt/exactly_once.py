@@ -1,0 +1,89 @@
+"""A session's QoS 2 exchanges: which packet identifiers are in use, so that a repeated PUBLISH makes no second record.
+
+    PUBLISH ──▶ pending in the window of the connection that brought it ──Kafka has it──▶ received ──PUBREL──▶ free
+                   └── failed or refused ──▶ free: the device's next PUBLISH with it is a new message
+
+PUBREC says that Kafka has the message (5.0: or, from 0x80 on, that it is refused). From then on until its PUBREL the
+identifier stands for that message alone, whatever comes with it [MQTT-4.3.3-2, 5.0: 4.3.3-8 to 4.3.3-12]: that is all
+a server has to remember, and it outlives the connection with the session (`kept_sessions.py`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from adapter.errors import MalformedPacketError
+from adapter.model import ACKNOWLEDGED
+from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import Reader
+from adapter.mqtt.properties import decode_properties
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapter.counters import FrontEndCounters
+    from adapter.mqtt.ack_window import Entry
+    from adapter.mqtt.answers import Answers
+
+QOS_2 = 2
+PACKET_ID = 2  # bytes
+_FROM_CLIENT = (ReasonCode.SUCCESS, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)  # 5.0 table 3-6
+
+
+class Exchanges:
+    """Of one session. `owners` has the identifiers in use: whose window the message is pending in; None: received."""
+
+    __slots__ = ("_counters", "_over", "owners")
+
+    def __init__(self, counters: FrontEndCounters) -> None:
+        self.owners: dict[bytes, Answers | None] = {}
+        self._counters = counters
+        self._over = False
+
+    def settle(self, flow: Answers, entries: Iterable[Entry]) -> None:
+        """These entries of that connection have an outcome."""
+        owners = self.owners
+        for entry in entries:
+            if entry.qos != QOS_2:
+                continue
+            if entry.outcome is ACKNOWLEDGED:
+                flow.unreleased += len(entry.packet_ids)
+            for packet_id in entry.packet_ids:
+                if entry.outcome is not ACKNOWLEDGED:
+                    if owners.get(packet_id) is flow:
+                        del owners[packet_id]
+                elif not self._over and owners.get(packet_id, flow) is not None:
+                    owners[packet_id] = None
+                    self._counters.unreleased += 1
+
+    def release(self, packet_id: bytes) -> bool:
+        """PUBREL: whether there was something to release."""
+        if packet_id not in self.owners or self.owners[packet_id] is not None:
+            return False
+        del self.owners[packet_id]
+        self._counters.unreleased -= 1
+        return True
+
+    def end(self) -> None:
+        """The session is over; what is still pending counts for nothing."""
+        self._over = True
+        self._counters.unreleased -= sum(owner is None for owner in self.owners.values())
+        self.owners.clear()
+
+
+def decode_pubrel(body: bytes, level: int) -> bytes:
+    """The packet identifier of a PUBREL without its fixed header (section 3.6). Raises ProtocolError."""
+    packet_id = body[:PACKET_ID]
+    if len(packet_id) < PACKET_ID or packet_id == b"\0\0":
+        raise MalformedPacketError("a PUBREL without a packet identifier [MQTT-2.3.1-1, 5.0: 2.2.1-3]")
+    reader = Reader(body[PACKET_ID:])
+    if level == MQTT_5 and not reader.at_end:
+        code = reader.u8()
+        if code not in _FROM_CLIENT:
+            raise MalformedPacketError(f"reason code 0x{code:02x} in a PUBREL [MQTT-3.6.2-1]")
+        if not reader.at_end:
+            decode_properties(reader.part(), PacketType.PUBREL)
+    reader.finish()
+    return packet_id
