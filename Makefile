@@ -40,7 +40,7 @@ kafka: install ## Run a real single-node Kafka in the foreground (Java 17 and Ma
 
 # -- tests -------------------------------------------------------------------------------------------------------------
 
-CLIENTS := tests/e2e/clients
+CLIENTS := tests/clients/node
 
 $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is not on the PATH; the tests drive MQTT.js, a client of Node.js (20 or later)"; exit 1; }
@@ -91,6 +91,10 @@ check-lock: install-dev ## Whether requirements/ is what pyproject.toml asks for
 .PHONY: test
 test: install-tools lint check-lock ## Everything that must pass: style, types, locks, unit and end-to-end tests
 	$(VENV)/bin/python -m pytest --cov=adapter --cov-report=term
+
+.PHONY: clients
+clients: install-tools ## Run MQTT clients of many languages against the adapter, and write their table into README.md; options in CLIENT
+	@$(VENV)/bin/python -m tests.clients $(CLIENT)
 
 SEEDS ?= 2000
 

@@ -1,4 +1,4 @@
-"""MQTT.js, driven by `tests/e2e/clients/mqttjs.mjs`: JSON on its standard input and output."""
+"""MQTT.js, driven by `tests/clients/node/talk.mjs`: JSON on its standard input and output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.kafka_dist import ROOT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SCRIPT = ROOT / "tests" / "e2e" / "clients" / "mqttjs.mjs"
+SCRIPT = ROOT / "tests" / "clients" / "node" / "talk.mjs"
 
 
 async def talk(device: Device, messages: Sequence[Message], subscribe_to: str | None) -> Told:
