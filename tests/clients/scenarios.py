@@ -169,6 +169,8 @@ SCENARIOS = (
     Scenario("connect", each(connect)),
     Scenario("QoS 0", each(series(0))),
     Scenario("QoS 1", each(series(1))),
+    Scenario("QoS 2", each(series(2))),
+    Scenario("QoS 0, 1, 2 mixed", each(series(0, 1, 2, 1))),
     Scenario("large", each(large)),
     Scenario("empty", each(empty)),
     Scenario("reconnect", reconnect, repeats=True),

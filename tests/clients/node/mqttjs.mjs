@@ -27,27 +27,12 @@ const client = mqtt.connect(words.url, {
 let place = 0;
 let waiting = 0;
 let ended = false;
-let welcomed = false;
-
-// The event "connect" comes when what was stored has been sent again and acknowledged.
-client.on("packetreceive", (packet) => {
-  if (packet.cmd === "connack" && (packet.reasonCode ?? packet.returnCode) === 0) console.log("connected");
-});
-client.on("connect", () => {
-  welcomed = true;
-  leave();
-});
-client.on("error", (error) => {
-  console.error(error.message);
-  if (!welcomed) process.exit(1);
-});
 
 function leave() {
-  if (ended && welcomed && waiting === 0) client.end();
+  if (ended && waiting === 0) client.end();
 }
 
-const lines = createInterface({ input: process.stdin });
-lines.on("line", (line) => {
+function publish(line) {
   const [qos, topic, payload] = line.split(" ");
   const number = place++;
   waiting += 1;
@@ -57,8 +42,23 @@ lines.on("line", (line) => {
     waiting -= 1;
     leave();
   });
+}
+
+// "connect" comes, after a reconnect, when what was stored has been sent again and acknowledged.
+client.on("packetreceive", (packet) => {
+  if (packet.cmd === "connack" && (packet.reasonCode ?? packet.returnCode) === 0) console.log("connected");
 });
-lines.on("close", () => {
-  ended = true;
-  leave();
+client.on("error", (error) => {
+  console.error(error.message);
+  if (place === 0) process.exit(1);
+});
+
+// What is published before there is a connection is sent with QoS 0 behind the rest.
+client.once("connect", () => {
+  const lines = createInterface({ input: process.stdin });
+  lines.on("line", publish);
+  lines.on("close", () => {
+    ended = true;
+    leave();
+  });
 });
