@@ -49,6 +49,9 @@ class FrontEndCounters:
         "sessions_forgotten",
         "sessions_kept",
         "unreleased",
+        "will_bytes",
+        "wills",
+        "wills_published",
     )
 
     def __init__(self) -> None:
@@ -66,6 +69,9 @@ class FrontEndCounters:
         self.sessions_kept = 0  # of devices that are away
         self.sessions_forgotten = 0  # because there were too many
         self.unreleased = 0  # QoS 2 messages between PUBREC and PUBREL, in all sessions
+        self.wills = 0  # kept, or published and without an outcome
+        self.will_bytes = 0
+        self.wills_published: Counter[str] = Counter()  # by the cause that ended the connection
 
 
 class Ledger:

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from adapter.errors import ConnectRefusedError, TransientKafkaError
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route, Sink
 from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine
 
     from adapter.peer import Peer
 
 RETRY_SECONDS = 0.5  # how often a connection that waits for metadata asks again while Kafka is away
 
+Found = TypeVar("Found")
+
+_FORBIDDEN = Refusal(Reason.NOT_AUTHORIZED, "not authorised to publish to this topic")
 _NOT_CHECKED = Refusal(Reason.NOT_CHECKED, "the server could not check the topic")
 
 
@@ -141,43 +144,68 @@ class Ingress:
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
     ) -> Route | Refusal | None:
         """The route of a publish; None when it has to be looked up, and `done` gets it."""
-        template = self._router.route(identity, header)
-        if isinstance(template, RecordTemplate) and template.topic == self._dead_letters.topic:
-            template = Refusal(Reason.BAD_TOPIC, f"the Kafka topic {template.topic} is for dead letters only")
-        if isinstance(template, Refusal):
-            template = self._dead_letters.of_publish(identity, header, template)
+        template = self._template(identity, header)
         if isinstance(template, Refusal):
             return template
         if not self._gatekeeper.checks_topics:
             route = self._bind(template)
             if route is not None:
                 return route
-        self._spawn(self._look_up(identity, header, template, done))
+        self._spawn(self._look_up(self._authorised_route(identity, header, template), done))
         return None
 
-    async def _look_up(
-        self,
-        identity: Identity,
-        header: PublishHeader,
-        template: RecordTemplate,
-        done: Callable[[Route | Refusal], None],
-    ) -> None:
+    def authorise(
+        self, identity: Identity, header: PublishHeader, done: Callable[[RecordTemplate | Refusal], None]
+    ) -> RecordTemplate | Refusal | None:
+        """The first half of `resolve`, for a message to come: Kafka may be away, and the topic be made later."""
+        template = self._template(identity, header)
+        if isinstance(template, Refusal) or not self._gatekeeper.checks_topics:
+            return template
+        self._spawn(self._look_up(self._authorised(identity, header, template), done))
+        return None
+
+    def bind(self, template: RecordTemplate, done: Callable[[Route | Refusal], None]) -> Route | Refusal | None:
+        """The other half."""
+        route = self._bind(template)
+        if route is None:
+            self._spawn(self._look_up(self._found(template), done))
+        return route
+
+    def _template(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
+        template = self._router.route(identity, header)
+        if isinstance(template, RecordTemplate) and template.topic == self._dead_letters.topic:
+            template = Refusal(Reason.BAD_TOPIC, f"the Kafka topic {template.topic} is for dead letters only")
+        if isinstance(template, Refusal):
+            template = self._dead_letters.of_publish(identity, header, template)
+        return template
+
+    async def _look_up(self, question: Awaitable[Found], done: Callable[[Found | Refusal], None]) -> None:
+        answer: Found | Refusal
         try:
-            answer = await self._authorised_route(identity, header, template)
+            answer = await question
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection must not wait for ever
             self._log.warning("topic look-up failed", error=repr(error))
             answer = _NOT_CHECKED
         done(answer)
 
+    async def _authorised(
+        self, identity: Identity, header: PublishHeader, template: RecordTemplate
+    ) -> RecordTemplate | Refusal:
+        allowed = await self._gatekeeper.may_publish(identity, header.topic)
+        if allowed is None:
+            return _NOT_CHECKED
+        return template if allowed else _FORBIDDEN
+
     async def _authorised_route(
         self, identity: Identity, header: PublishHeader, template: RecordTemplate
     ) -> Route | Refusal:
         if self._gatekeeper.checks_topics:
-            allowed = await self._gatekeeper.may_publish(identity, header.topic)
-            if allowed is None:
-                return _NOT_CHECKED
-            if not allowed:
-                return Refusal(Reason.NOT_AUTHORIZED, "not authorised to publish to this topic")
+            authorised = await self._authorised(identity, header, template)
+            if isinstance(authorised, Refusal):
+                return authorised
+        return await self._found(template)
+
+    async def _found(self, template: RecordTemplate) -> Route | Refusal:
         missing: str | None = None
         while True:
             moving = self._moving.get(template.topic)

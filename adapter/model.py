@@ -33,13 +33,31 @@ class Delivery(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class PublishProperties:
+    """The PUBLISH properties of MQTT 5.0 that reach the record (section 3.3.2.3). Expiry in seconds."""
+
+    payload_format: int | None = None
+    message_expiry: int | None = None
+    content_type: str | None = None
+    response_topic: str | None = None
+    correlation_data: bytes | None = None
+    user_properties: tuple[tuple[str, str], ...] = ()
+    topic_alias: int | None = None
+
+
+NO_PROPERTIES = PublishProperties()
+
+
+@dataclass(frozen=True, slots=True)
 class Will:
-    """The Will of a CONNECT: validated; not yet published."""
+    """The Will of a CONNECT: what is published when the device is lost, `delay` seconds after that."""
 
     topic: str
     payload: bytes
     qos: int
     retain: bool
+    delay: int = 0
+    properties: PublishProperties = NO_PROPERTIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +98,6 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishProperties:
-    """The PUBLISH properties of MQTT 5.0 that reach the record (section 3.3.2.3). Expiry in seconds."""
-
-    payload_format: int | None = None
-    message_expiry: int | None = None
-    content_type: str | None = None
-    response_topic: str | None = None
-    correlation_data: bytes | None = None
-    user_properties: tuple[tuple[str, str], ...] = ()
-    topic_alias: int | None = None
-
-
-NO_PROPERTIES = PublishProperties()
-
-
-@dataclass(frozen=True, slots=True)
 class PublishHeader:
     """What a PUBLISH says about its message, all but payload and packet identifier."""
 
@@ -122,6 +124,15 @@ class RecordTemplate:
     empty_payload_allowed: bool = True
     delivery: Delivery | None = None
     refusal: Refusal | None = None
+
+    @property
+    def overhead(self) -> int:
+        """Bytes a record needs beyond its payload, never too few."""
+        return (
+            RECORD_OVERHEAD
+            + len(self.key or b"")
+            + sum(len(name.encode()) + len(value) + HEADER_OVERHEAD for name, value in self.headers)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +203,7 @@ class Route:
         self.template = template
         self.lane = lane
         self.ack_on_receipt = ack_on_receipt
-        # Bytes a record needs beyond its payload, never too few.
-        self.overhead = (
-            RECORD_OVERHEAD
-            + len(template.key or b"")
-            + sum(len(name.encode()) + len(value) + HEADER_OVERHEAD for name, value in template.headers)
-        )
+        self.overhead = template.overhead
 
 
 # What becomes of a message that is refused for good when the record it was to be is known: a route to the dead-letter

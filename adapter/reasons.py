@@ -81,5 +81,11 @@ PUBACK_CODE = {
     Reason.UNRELEASED: ReasonCode.QUOTA_EXCEEDED,
 }
 
+# What a device whose Will is refused reads in the CONNACK (section 3.2.2.2 lists the codes allowed there).
+WILL_CODE = PUBACK_CODE | {
+    Reason.NOT_CHECKED: ReasonCode.SERVER_UNAVAILABLE,
+    Reason.TOO_LARGE: ReasonCode.PACKET_TOO_LARGE,
+}
+
 # Nobody has said that the device may publish this: it must not fill the dead-letter topic with it.
 UNAUTHORIZED = frozenset({Reason.NOT_AUTHORIZED, Reason.NOT_CHECKED})

@@ -115,6 +115,7 @@ def mqtt_config(settings: Settings) -> MqttConfig:
         receive_maximum=mqtt.receive_maximum,
         max_topic_length=mqtt.max_topic_length,
         topic_alias_maximum=mqtt.topic_alias_maximum,
+        max_will_bytes=mqtt.max_will_bytes,
         max_record_size=batch,
         max_run_size=batch // RUNS_IN_A_BATCH,
     )

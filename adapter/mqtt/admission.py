@@ -1,23 +1,25 @@
 """One CONNECT on its way to its CONNACK (sections 3.1 and 3.2 of both specifications).
 
-Read, checked against our limits, authenticated; then the session is open, or refused and closed. What the CONNACKs
-say is `handshake.py`'s.
+Read, checked against our limits, authenticated, its Will authorised; then the session is open, or refused and closed.
+What the CONNACKs say is `handshake.py`'s.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError, ProtocolError
 from adapter.mqtt.connect import MQTT_5, decode_connect
-from adapter.mqtt.handshake import accepted, level_to_answer_in, reason_to_refuse, refused
+from adapter.mqtt.handshake import STOPPING, accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.pause import Pause
 
 if TYPE_CHECKING:
     from adapter.model import Connect, Identity
     from adapter.mqtt.session import Session
+    from adapter.mqtt.wills import LastWill
 
 ASSIGNED_ID_BYTES = 12
 
@@ -65,14 +67,32 @@ class Admission:
         if isinstance(result, ConnectRefusedError):
             self._refuse(result)
             return
-        self._accept(result)
+        will = self._connect.will
+        if will is None:
+            self._accept(result, None)
+        else:
+            session.frontend.wills.check(result, will, partial(self._will_checked, result))
 
-    def _accept(self, identity: Identity) -> None:
+    def _will_checked(self, identity: Identity, result: LastWill | ConnectRefusedError) -> None:
+        if not self._session.is_authenticating:
+            return
+        if isinstance(result, ConnectRefusedError):
+            self._refuse(result)
+        else:
+            self._accept(identity, result)
+
+    def _accept(self, identity: Identity, will: LastWill | None) -> None:
         session = self._session
         frontend = session.frontend
         connect = self._connect
+        if frontend.draining:
+            self._refuse(STOPPING)
+            return
         frontend.register(session, identity.tenant, connect.client_id)
         present = session.open(identity, connect)
+        frontend.wills.returned(identity, session_present=present)
+        if will is not None:
+            frontend.wills.keep(session, will)
         session.reply(accepted(connect, frontend.config, assigned=self._assigned, session_present=present))
         session.resume(Pause.AUTHENTICATION)
 

@@ -7,6 +7,7 @@ from adapter.model import Connect, Will
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import NONE, WILL, Property, decode_properties
+from adapter.mqtt.publish import of_message
 from adapter.mqtt.topic_names import check_topic_name
 from adapter.reasons import ReasonCode
 
@@ -98,9 +99,12 @@ def _check_flags(flags: int, level: int) -> None:
 
 
 def _will(reader: Reader, flags: int, level: int) -> Will:
-    if level == MQTT_5:
-        response_topic = decode_properties(reader.part(), WILL).get(Property.RESPONSE_TOPIC)
-        if response_topic is not None:
-            check_topic_name(response_topic)
-    topic = check_topic_name(reader.text())
-    return Will(topic, reader.binary(), (flags & _WILL_QOS) >> 3, bool(flags & _WILL_RETAIN))
+    properties = decode_properties(reader.part(), WILL) if level == MQTT_5 else NONE
+    return Will(
+        topic=check_topic_name(reader.text()),
+        payload=reader.binary(),
+        qos=(flags & _WILL_QOS) >> 3,
+        retain=bool(flags & _WILL_RETAIN),
+        delay=properties.get(Property.WILL_DELAY_INTERVAL, 0),
+        properties=of_message(properties),
+    )

@@ -56,4 +56,6 @@ def _disconnect(session: Session, body: bytes) -> None:
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a session expiry after one of 0 in the CONNECT")
     if disconnect.session_expiry is not None:
         session.session_expiry = min(disconnect.session_expiry, LONGEST)
+    if disconnect.code is ReasonCode.SUCCESS:
+        session.frontend.wills.discard(session)
     session.end(None, "client_disconnect")

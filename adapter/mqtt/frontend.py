@@ -11,6 +11,7 @@ from adapter.model import Instead, Owner, no_dead_letters
 from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.returning import Earlier
+from adapter.mqtt.wills import Wills
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class MqttConfig:
     topic_alias_maximum: int = 64
     max_record_size: int = 262_144
     max_run_size: int = 65_536
+    max_will_bytes: int = 67_108_864
     routes_cached: int = 64  # topics a connection publishes to without being looked up again
     closings_spread: float = 30.0  # within which a failed fleet is let go, at the most
 
@@ -104,6 +106,7 @@ class Frontend:
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
         self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters)
+        self.wills = Wills(self)
         self._pending: dict[Identity, Answers] = {}  # of devices that are not connected, or not yet again
         self._to_tell: deque[Answers] = deque()
         self._telling = False
@@ -170,12 +173,14 @@ class Frontend:
         self.timers.call_later(self._next_closing - now + jitter * step, close)
 
     def stop_reading(self) -> None:
-        """Drain: take nothing more from any device; what is pending goes on."""
+        """Drain: take nothing more from any device; what is pending goes on, and Wills become pending."""
         self.draining = True
         for session in list(self.sessions):
             session.drain()
+        self.wills.publish_all("shutdown")
 
     def close_all(self) -> None:
         """Tell every device that the server goes [5.0: DISCONNECT 0x8B], and close."""
         for session in list(self.sessions):
             session.end(ReasonCode.SERVER_SHUTTING_DOWN, "shutdown")
+        self.wills.give_up()

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from adapter.model import Connect
     from adapter.mqtt.frontend import Frontend, MqttConfig
 
+STOPPING = ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
+
 
 def level_to_answer_in(body: bytes) -> int:
     """The version whose form a refusal has when the CONNECT could not be read: the client's, as far as we speak it."""
@@ -27,7 +29,7 @@ def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedErro
     if frontend.admitted >= frontend.config.max_connections:
         return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
     if frontend.draining:
-        return ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
+        return STOPPING
     if (
         connect.maximum_packet_size is not None
         and len(accepted(connect, frontend.config)) > connect.maximum_packet_size

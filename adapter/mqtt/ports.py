@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from adapter.errors import ConnectRefusedError
-from adapter.model import Connect, Identity, PublishHeader, Refusal, Route
+from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route
 from adapter.peer import Peer
 
 
@@ -50,3 +50,11 @@ class Gate(Protocol):
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
     ) -> Route | Refusal | None:
         """The route of a publish, or why there is none. None: not known yet, `done` will get it, once."""
+
+    def authorise(
+        self, identity: Identity, header: PublishHeader, done: Callable[[RecordTemplate | Refusal], None]
+    ) -> RecordTemplate | Refusal | None:
+        """The record of a message to come, or why it may not be; Kafka is not asked. None: `done` will get it, once."""
+
+    def bind(self, template: RecordTemplate, done: Callable[[Route | Refusal], None]) -> Route | Refusal | None:
+        """The route of a record that `authorise` made. None: Kafka has to be asked, `done` will get it, once."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 from adapter.model import PublishProperties
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
-from adapter.mqtt.properties import Property, decode_properties
+from adapter.mqtt.properties import Properties, Property, decode_properties
 from adapter.mqtt.topic_names import check_topic_name
 
 
 def decode_publish_properties(data: bytes) -> PublishProperties:
     """The property list of a PUBLISH, without its length. Raises ProtocolError."""
-    properties = decode_properties(Reader(data), PacketType.PUBLISH)
+    return of_message(decode_properties(Reader(data), PacketType.PUBLISH))
+
+
+def of_message(properties: Properties) -> PublishProperties:
+    """What a property list says of a message, that of a PUBLISH or of a Will. Raises ProtocolError."""
     response_topic = properties.get(Property.RESPONSE_TOPIC)
     if response_topic is not None:
         check_topic_name(response_topic)

@@ -25,6 +25,11 @@ _RETURN_CODES = {
     ReasonCode.BAD_USER_NAME_OR_PASSWORD: 4,
     ReasonCode.NOT_AUTHORIZED: 5,
     ReasonCode.BANNED: 5,
+    # A Will that is refused for good: "not authorized" is the only code that does not ask for another try.
+    ReasonCode.TOPIC_NAME_INVALID: 5,
+    ReasonCode.PAYLOAD_FORMAT_INVALID: 5,
+    ReasonCode.PACKET_TOO_LARGE: 5,
+    ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR: 5,
 }
 _UNAVAILABLE = 3
 

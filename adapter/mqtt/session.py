@@ -334,4 +334,5 @@ class Session:
             frontend.budget.forget(self._flow)
             frontend.remember_pending(self._flow)
             frontend.kept_sessions.keep(self._flow.identity, self.session_expiry, self._flow.exchanges)
+            frontend.wills.left(self, cause, self.session_expiry)
         self._wire.close()

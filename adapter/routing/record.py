@@ -28,6 +28,7 @@ RESERVED = frozenset(
         "dead-letter-topic",
         "device_id",
         "gateway_id",
+        "mqtt-will",
         "orig_adapter",
         "orig_address",
         "qos",

@@ -57,6 +57,11 @@ class MqttSettings(Part):
     topic_alias_maximum: Annotated[int, Field(ge=0, le=TWO_BYTES)] = Field(
         default=64, description="Topic aliases a connection may define (MQTT 5.0); 0: none."
     )
+    max_will_bytes: kinds.Positive = Field(
+        default=67_108_864,
+        description="Bytes of all Wills together, each with 1 KiB besides its payload; beyond it a CONNECT with a Will "
+        "is refused with 0x03 (3.1.1) or 0x97 (5.0).",
+    )
     puback: kinds.AnyPuback = Field(
         default=Puback.AFTER_KAFKA,
         description="When a QoS 1 publish is acknowledged: `after_kafka`, or `on_receipt` (only with "

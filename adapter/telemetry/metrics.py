@@ -39,11 +39,14 @@ CLOSE_CAUSES = (
     "protocol_error", "refused", "shutdown", "taken_over",
 )  # fmt: skip
 OTHER = "other"
+# … and left a Will to be published.
+WILL_CAUSES = tuple(cause for cause in CLOSE_CAUSES if cause not in {"connect_timeout", "refused"})
 
 # The reason codes that a CONNACK may carry (MQTT 5.0 section 3.2.2.2) and a server like this one has a use for.
 CONNACK_CODES = (
     ReasonCode.UNSPECIFIED_ERROR,
     ReasonCode.MALFORMED_PACKET,
+    ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
     ReasonCode.PROTOCOL_ERROR,
     ReasonCode.UNSUPPORTED_PROTOCOL_VERSION,
     ReasonCode.CLIENT_IDENTIFIER_NOT_VALID,
@@ -52,8 +55,10 @@ CONNACK_CODES = (
     ReasonCode.SERVER_UNAVAILABLE,
     ReasonCode.SERVER_BUSY,
     ReasonCode.BAD_AUTHENTICATION_METHOD,
+    ReasonCode.TOPIC_NAME_INVALID,
     ReasonCode.PACKET_TOO_LARGE,
     ReasonCode.QUOTA_EXCEEDED,
+    ReasonCode.PAYLOAD_FORMAT_INVALID,
     ReasonCode.QOS_NOT_SUPPORTED,
     ReasonCode.CONNECTION_RATE_EXCEEDED,
 )
@@ -144,6 +149,15 @@ class AdapterCollector(Collector):
             closed[cause if cause in closed else OTHER] += count
         rows = [([cause], count) for cause, count in closed.items()]
         yield _counter("adapter_connections_closed", "Connections that ended.", ["cause"], rows)
+        yield _gauge(
+            "adapter_wills", "Wills that are kept, and those that Kafka has not answered yet.", front_end.wills
+        )
+        yield _gauge("adapter_will_bytes", "The memory that they take.", front_end.will_bytes)
+        published = dict.fromkeys(WILL_CAUSES, 0) | dict(front_end.wills_published)
+        rows = [([cause], count) for cause, count in published.items()]
+        yield _counter(
+            "adapter_wills_published", "Wills that became messages; the ledger has their end.", ["cause"], rows
+        )
         yield _counter(
             "adapter_messages_joined",
             "Publishes that repeated a pending one, or one of QoS 2 before its PUBREL; not counted as received again.",

@@ -27,7 +27,7 @@ class Gate:
     """Lets everyone in as tenant `demo`; a topic's first level says what becomes of it.
 
     `later/…` is answered when the test says, `no/…` is refused, `early/…` is acknowledged on receipt, `p1/…` goes to
-    partition 1.
+    partition 1. The lane of a Will for `lost/…` is not known until the test says.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -35,6 +35,7 @@ class Gate:
         self.waiting: list[tuple[PublishHeader, Done]] = []
         self.resolved: list[PublishHeader] = []
         self.connects: list[tuple[Connect, Callable[[Identity | ConnectRefusedError], None]]] = []
+        self.binding: list[tuple[RecordTemplate, Done]] = []
         self.hold_connects = False
         self.refuse: ConnectRefusedError | None = None
 
@@ -60,17 +61,34 @@ class Gate:
             return Refusal(Reason.NOT_AUTHORIZED, "not yours")
         return self.route(header)
 
+    def authorise(
+        self, identity: Identity, header: PublishHeader, done: Callable[[RecordTemplate | Refusal], None]
+    ) -> RecordTemplate | Refusal | None:
+        found = self.resolve(
+            identity, header, lambda route: done(route.template if isinstance(route, Route) else route)
+        )
+        return found.template if isinstance(found, Route) else found
+
+    def bind(self, template: RecordTemplate, done: Done) -> Route | Refusal | None:
+        if template.route == "lost":
+            self.binding.append((template, done))
+            return None
+        return self.bound(template)
+
+    def bound(self, template: RecordTemplate) -> Route:
+        lane = self.pipeline.lane("plant", 1 if template.route == "p1" else 0)
+        return Route(template, lane, ack_on_receipt=template.delivery is Delivery.AT_MOST_ONCE)
+
     def route(self, header: PublishHeader) -> Route:
         template = RecordTemplate(
             "plant",
             b"device",
             (("qos", b"%d" % header.qos), ("retain", b"%d" % header.retain)),
-            "test",
+            header.topic.partition("/")[0],
             empty_payload_allowed=not header.topic.startswith("full/"),
             delivery=Delivery.AT_MOST_ONCE if header.topic.startswith("early/") else None,
         )
-        lane = self.pipeline.lane("plant", 1 if header.topic.startswith("p1/") else 0)
-        return Route(template, lane, ack_on_receipt=template.delivery is Delivery.AT_MOST_ONCE)
+        return self.bound(template)
 
     def answer(self) -> None:
         header, done = self.waiting.pop(0)

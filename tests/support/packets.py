@@ -31,17 +31,35 @@ def connect(  # noqa: PLR0913 - a packet has these parts
     password: str | None = None,
     properties: bytes = b"",
     flags: int = 0,
+    will: bytes = b"",
 ) -> bytes:
+    """A CONNECT; for `will` see `last_will`."""
+    if will:
+        flags |= 0x04 | will[0]
     flags |= (2 if clean else 0) | (0x80 if username is not None else 0) | (0x40 if password is not None else 0)
     body = text("MQTT") + bytes([level, flags]) + keep_alive.to_bytes(2, "big")
     if level == 5:
         body += varint(len(properties)) + properties
-    body += text(client_id)
+    body += text(client_id) + will[1:]
     if username is not None:
         body += text(username)
     if password is not None:
         body += text(password)
     return packet(0x10, body)
+
+
+def last_will(  # noqa: PLR0913 - a Will has these parts
+    topic: str | bytes,
+    payload: bytes = b"gone",
+    *,
+    qos: int = 1,
+    retain: bool = False,
+    level: int = 4,
+    properties: bytes = b"",
+) -> bytes:
+    """The flags of a Will, and behind them what stands of it in the payload of a CONNECT."""
+    body = varint(len(properties)) + properties if level == 5 else b""
+    return bytes([qos << 3 | (0x20 if retain else 0)]) + body + text(topic) + text(payload)
 
 
 def publish(  # noqa: PLR0913 - a packet has these parts

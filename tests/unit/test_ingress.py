@@ -166,3 +166,58 @@ async def test_a_dead_letter_topic_that_is_missing_is_said_at_the_start() -> Non
     world.away = 1
     await world.ingress.find_dead_letter_topic()
     assert len(world.log.events) == 1
+
+
+# -- Wills: authorised when their device connects, bound to a lane when it is lost --
+
+
+async def authorise(world: World, topic: str) -> RecordTemplate | Refusal:
+    later: asyncio.Future[RecordTemplate | Refusal] = asyncio.get_running_loop().create_future()
+    now = world.ingress.authorise(WHO, PublishHeader(topic, 1), later.set_result)
+    assert (now is None) == world.checks_topics
+    return await later if now is None else now
+
+
+async def bind(world: World, template: RecordTemplate) -> Route | Refusal:
+    later: asyncio.Future[Route | Refusal] = asyncio.get_running_loop().create_future()
+    now = world.ingress.bind(template, later.set_result)
+    return await later if now is None else now
+
+
+@pytest.mark.parametrize("checks_topics", [False, True])
+async def test_a_message_to_come_is_authorised_without_kafka(checks_topics: bool) -> None:  # noqa: FBT001 - a case
+    world = World(checks_topics=checks_topics, dead_letter_topic=None)
+    world.away = 1000
+    assert await authorise(world, "ok/x") == RecordTemplate("plant", b"d", (), "test")
+    assert world.asked == (["ok/x"] if checks_topics else [])
+    assert world.away == 1000
+
+
+@pytest.mark.parametrize(("allowed", "reason"), [(False, Reason.NOT_AUTHORIZED), (None, Reason.NOT_CHECKED)])
+async def test_plugins_are_asked_about_a_message_to_come(allowed: bool | None, reason: Reason) -> None:  # noqa: FBT001
+    world = World("plant", checks_topics=True)
+    world.allowed = allowed
+    answer = await authorise(world, "ok/x")
+    assert isinstance(answer, Refusal)
+    assert answer.reason is reason
+
+
+async def test_a_message_to_come_that_has_no_route_is_to_be_a_dead_letter_or_is_refused() -> None:
+    letter = await authorise(World("letters"), "bad/x")
+    assert isinstance(letter, RecordTemplate)
+    assert letter.topic == "letters"
+    assert await authorise(World(dead_letter_topic=None), "bad/x") == Refusal(Reason.BAD_TOPIC, "no route")
+
+
+async def test_an_authorised_record_is_bound_without_asking_again() -> None:
+    world = World("plant", checks_topics=True)
+    world.allowed = False
+    world.away = 1
+    template = RecordTemplate("plant", b"d", (), "test")
+    assert isinstance(await bind(world, template), Route)
+    del world.topics["plant"]
+    world.away = 1
+    missing = await bind(world, template)
+    assert isinstance(missing, Refusal)
+    assert missing.reason is Reason.KAFKA_TOPIC_MISSING
+    assert world.asked == []

@@ -12,6 +12,7 @@ from tests.support.named_tests import ROOT, missing
 HEADING = "### What happens when"
 
 SESSION = "tests/unit/mqtt/test_session.py"
+WILLS = "tests/unit/mqtt/test_wills.py"
 PIPELINE = "tests/unit/delivery/test_pipeline.py"
 GUARANTEES = "tests/e2e/test_guarantees.py"
 FAULTS = "tests/faults/test_broker_faults.py"
@@ -79,6 +80,18 @@ ROWS = {
         "tests/e2e/test_return.py::test_what_is_sent_again_while_kafka_is_frozen_makes_one_record_and_gets_one_puback",
         "tests/unit/mqtt/test_returning.py::test_however_often_it_comes_back_every_message_is_there_once_and_in_order",
         f"{SESSION}::test_disconnect_closes_and_what_is_pending_stays_in_order",
+    ),
+    "a device with a Will is lost: any end but DISCONNECT 0x00 (5.0), DISCONNECT (3.1.1)": (
+        f"{WILLS}::test_a_connection_that_is_lost_leaves_its_will_behind_all_that_it_published",
+        f"{WILLS}::test_a_goodbye_takes_the_will_along",
+        f"{WILLS}::test_every_other_goodbye_leaves_it",
+        f"{WILLS}::test_a_will_with_delay_waits_for_it",
+        f"{WILLS}::test_a_device_that_is_back_in_its_session_in_time_takes_its_will_back",
+        "tests/e2e/test_wills.py::test_a_device_that_is_killed_leaves_its_will_behind_its_last_publish",
+    ),
+    "a Will may not be published (topic, authorisation, size)": (
+        f"{WILLS}::test_who_may_not_publish_there_is_not_let_in",
+        f"{WILLS}::test_a_will_that_is_no_record_of_kafkas_is_refused",
     ),
     "a packet is malformed": (f"{GUARANTEES}::test_a_malformed_packet_ends_its_own_connection_only",),
 }

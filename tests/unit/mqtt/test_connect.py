@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 
 from adapter.errors import ConnectRefusedError, MalformedPacketError, ProtocolError
-from adapter.model import Connect, Will
+from adapter.model import Connect, PublishProperties, Will
 from adapter.mqtt.connect import decode_connect, peek_level
 from adapter.reasons import ReasonCode
 from tests.support.damage import damaged
@@ -62,7 +62,21 @@ def test_all_that_a_5_0_client_can_say() -> None:
         keep_alive=60,
         username="u",
         password=b"\x00\xff",
-        will=Will("w/1", b"ok", 1, retain=True),
+        will=Will(
+            "w/1",
+            b"ok",
+            1,
+            retain=True,
+            delay=10,
+            properties=PublishProperties(
+                payload_format=1,
+                message_expiry=5,
+                content_type="t",
+                response_topic="r",
+                correlation_data=b"c",
+                user_properties=(("a", "b"),),
+            ),
+        ),
         session_expiry=3600,
         receive_maximum=20,
         maximum_packet_size=1024,

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapter.counters import DeliveryCounters, FrontEndCounters, Ledger
 from adapter.reasons import Reason, ReasonCode
-from adapter.telemetry.metrics import CLOSE_CAUSES, CONNACK_CODES, PACKET_TYPES, Sources, make_registry
+from adapter.telemetry.metrics import CLOSE_CAUSES, CONNACK_CODES, PACKET_TYPES, WILL_CAUSES, Sources, make_registry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -119,6 +119,9 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_sessions_forgotten_total",
         "adapter_sessions_kept",
         "adapter_start_time_seconds",
+        "adapter_will_bytes",
+        "adapter_wills",
+        "adapter_wills_published_total",
     }
 
 
@@ -140,6 +143,7 @@ def test_every_series_exists_from_the_start_with_zero(sources: Sources) -> None:
         *(f"adapter_connects_refused_total{{reason={code.name.lower()}}}" for code in CONNACK_CODES),
         "adapter_mqtt_packets_received_total{type=publish}",
         "adapter_mqtt_packets_sent_total{type=puback}",
+        *(f"adapter_wills_published_total{{cause={cause}}}" for cause in WILL_CAUSES),
     ):
         assert name in series
 

@@ -1,0 +1,243 @@
+"""Wills (section 3.1.2.5 of both specifications): kept for their devices, and published when a device is lost.
+
+    CONNECT ──authorised, routed──▶ kept ──DISCONNECT 0x00──▶ forgotten
+                                     │
+                                     └─any other ending─▶ delayed ──the device is back in its session──▶ forgotten
+                                                             │
+                                                             └─Will Delay over, or the session has ended─▶ due ─▶ lane
+
+Where a Will may go is asked at the CONNECT, so that a device which may not leave it there learns of it; only its lane
+is asked for when it is due, for Kafka may be away at either time. It comes into the lane behind everything that was
+taken from its device, and before what the device sends when it returns. It waits for no room in the budget: all Wills
+together, until Kafka has answered, have a limit of their own.
+
+In memory only: a process that is killed forgets its Wills. One that stops publishes them [MQTT-3.1.2-8]: it is the end
+of their sessions, and there is no restart to which they could be deferred.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adapter.errors import ConnectRefusedError
+from adapter.model import ACKNOWLEDGED, HEADER_OVERHEAD, PublishHeader, RecordTemplate, Refusal, Route, Run
+from adapter.reasons import PUBACK_CODE, WILL_CODE, Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from adapter.model import Identity, Outcome, Owner, Will
+    from adapter.mqtt.frontend import Frontend
+    from adapter.mqtt.session import Session
+
+HEADER = "mqtt-will"  # its value is the cause: the word that `adapter_connections_closed_total` has for the ending
+OVERHEAD = 1024  # bytes of memory that a Will takes besides its payload
+MARK = len(HEADER) + len("client_disconnect") + HEADER_OVERHEAD  # bytes in the record, at most
+
+_TOO_LARGE = Refusal(Reason.TOO_LARGE, "the Will is too large for Kafka")
+_EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty Will needs a content type")
+
+
+class LastWill:
+    """One device's Will: the `Owner` of the run that it becomes, so that nothing of its device's can withdraw it."""
+
+    __slots__ = (
+        "_wills",
+        "cause",
+        "due_at",
+        "identity",
+        "pending_bytes",
+        "run",
+        "size",
+        "template",
+        "watched_second",
+        "will",
+    )
+
+    heirs: Iterable[Owner] = ()
+
+    def __init__(self, wills: Wills, identity: Identity, will: Will, template: RecordTemplate) -> None:
+        self._wills = wills
+        self.identity = identity
+        self.will = will
+        self.template = template
+        self.size = OVERHEAD + len(will.payload)
+        self.cause = ""
+        self.due_at = 0.0
+        self.watched_second = 0
+        self.pending_bytes = 0
+        self.run: Run | None = None
+
+    def record(self) -> RecordTemplate:
+        """The record that it becomes, with the header that marks it."""
+        return replace(self.template, headers=((HEADER, self.cause.encode()), *self.template.headers))
+
+    def check_deadline(self, now: float) -> None:  # noqa: ARG002 - as `Deadlines` calls it
+        """Its delay is over."""
+        self._wills.delay_is_over(self)
+
+    def settled(self) -> None:
+        """It has an outcome."""
+        assert self.run is not None, "it was put into a lane"
+        assert self.run.outcome is not None, "that is what settled means"
+        self._wills.settled(self, self.run.outcome)
+
+    @staticmethod
+    def fails_on(outcome: Outcome, packet_ids: list[bytes]) -> bool:  # noqa: ARG004 - as delivery asks
+        """Nothing was sent after it."""
+        return False
+
+    @staticmethod
+    def split(run: Run) -> list[Run]:
+        """It is one message."""
+        raise AssertionError(run)
+
+
+class Wills:
+    """Of all devices of this process."""
+
+    def __init__(self, frontend: Frontend) -> None:
+        self._frontend = frontend
+        self._limit = frontend.config.max_will_bytes
+        self._largest = frontend.config.max_record_size
+        self._kept: dict[Session, LastWill] = {}
+        self._delayed: dict[Identity, LastWill] = {}
+        self._due: dict[LastWill, None] = {}  # and not yet in a lane: Kafka has to be asked about the topic
+
+    # -- the connection's side -------------------------------------------------------------------------------------
+
+    def check(self, identity: Identity, will: Will, done: Callable[[LastWill | ConnectRefusedError], None]) -> None:
+        """Whether a device may leave this Will; `done` gets the answer, now or later."""
+        header = PublishHeader(will.topic, will.qos, will.retain, will.properties)
+        checked = partial(self._checked, identity, will)
+        answer = self._frontend.gate.authorise(identity, header, lambda found: done(checked(found)))
+        if answer is not None:
+            done(checked(answer))
+
+    def _checked(
+        self, identity: Identity, will: Will, found: RecordTemplate | Refusal
+    ) -> LastWill | ConnectRefusedError:
+        if isinstance(found, RecordTemplate) and not will.payload and not found.empty_payload_allowed:
+            instead = self._frontend.instead(found, _EMPTY)
+            found = instead.template if isinstance(instead, Route) else instead
+        if isinstance(found, RecordTemplate) and MARK + found.overhead + len(will.payload) > self._largest:
+            found = _TOO_LARGE
+        if isinstance(found, Refusal):
+            code = WILL_CODE.get(found.reason, ReasonCode.UNSPECIFIED_ERROR)
+            return ConnectRefusedError(code, f"the Will is refused: {found.text}")
+        last_will = LastWill(self, identity, will, found)
+        if self._frontend.counters.will_bytes + last_will.size > self._limit:
+            return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server keeps as many Wills as it may")
+        return last_will
+
+    def keep(self, session: Session, will: LastWill) -> None:
+        """Its device is connected."""
+        self._kept[session] = will
+        self._frontend.counters.wills += 1
+        self._frontend.counters.will_bytes += will.size
+
+    def discard(self, session: Session) -> None:
+        """Its device has said goodbye [MQTT-3.1.2-10, 3.14.4-3]."""
+        will = self._kept.pop(session, None)
+        if will is not None:
+            self._forget(will)
+
+    def left(self, session: Session, cause: str, session_expiry: int) -> None:
+        """The connection has ended in whatever other way [MQTT-3.1.2-8]; its session lasts so many seconds more."""
+        will = self._kept.pop(session, None)
+        if will is None:
+            return
+        will.cause = cause
+        delay = min(will.will.delay, session_expiry)  # whichever happens first (5.0 section 3.1.3.2.2)
+        if not delay:
+            self._publish(will)
+            return
+        will.due_at = self._frontend.time() + delay
+        # What the plugins keep for a connection ends with it.
+        will.identity = replace(will.identity, plugin_session=None)
+        self._delayed[will.identity] = will
+        self._frontend.deadlines.watch(will, will.due_at)
+
+    def returned(self, identity: Identity, *, session_present: bool) -> None:
+        """The device is connected again, in the same session or in one that ended the former."""
+        will = self._delayed.pop(identity, None)
+        if will is None:
+            return
+        self._frontend.deadlines.forget(will)
+        if session_present and self._frontend.time() < will.due_at:
+            self._forget(will)  # [MQTT-3.1.3-9]
+        else:
+            self._publish(will)
+
+    # -- time, and the end -----------------------------------------------------------------------------------------
+
+    def delay_is_over(self, will: LastWill) -> None:
+        """Publish it."""
+        del self._delayed[will.identity]
+        self._publish(will)
+
+    def publish_all(self, cause: str) -> None:
+        """The adapter stops, and takes nothing more from anybody."""
+        for will in self._kept.values():
+            will.cause = cause
+        for will in self._delayed.values():
+            self._frontend.deadlines.forget(will)
+        last = [*self._delayed.values(), *self._kept.values()]
+        self._kept.clear()
+        self._delayed.clear()
+        for will in last:
+            self._publish(will)
+
+    def give_up(self) -> None:
+        """The time for stopping is over."""
+        for will in list(self._due):
+            self._drop(will, Refusal(Reason.SHUTDOWN, "the adapter stopped before Kafka could be asked for its topic"))
+
+    # -- to Kafka --------------------------------------------------------------------------------------------------
+
+    def _publish(self, will: LastWill) -> None:
+        self._frontend.counters.wills_published[will.cause] += 1
+        self._due[will] = None
+        found = self._frontend.gate.bind(will.record(), partial(self._bound, will))
+        if found is not None:
+            self._bound(will, found)
+
+    def _bound(self, will: LastWill, found: Route | Refusal) -> None:
+        if will not in self._due:  # given up
+            return
+        if isinstance(found, Refusal):
+            self._drop(will, found)
+            return
+        del self._due[will]
+        frontend = self._frontend
+        qos = will.will.qos
+        run = will.run = Run(found, will, qos, frontend.time(), frontend.wall_ms())
+        run.payloads.append(will.will.payload)
+        run.size = len(will.will.payload) + found.overhead
+        frontend.ledger.received[qos] += 1
+        found.lane.put(run)
+
+    def _drop(self, will: LastWill, why: Refusal) -> None:
+        """It has no lane, and nobody who could be told."""
+        del self._due[will]
+        qos = will.will.qos
+        ledger = self._frontend.ledger
+        ledger.received[qos] += 1
+        (ledger.refused if qos and why.reason in PUBACK_CODE else ledger.dropped)[qos][why.reason] += 1
+        self._lost(will, why.reason, why.text)
+        self._forget(will)
+
+    def settled(self, will: LastWill, outcome: Outcome) -> None:
+        """Kafka has it, or it is given up."""
+        if outcome is not ACKNOWLEDGED:
+            self._lost(will, outcome.reason, outcome.text)
+        self._forget(will)
+
+    def _lost(self, will: LastWill, reason: Reason | None, text: str) -> None:
+        self._frontend.log.warning("will lost", client_id=will.identity.client_id, reason=reason, text=text)
+
+    def _forget(self, will: LastWill) -> None:
+        self._frontend.counters.wills -= 1
+        self._frontend.counters.will_bytes -= will.size
