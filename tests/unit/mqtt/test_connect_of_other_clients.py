@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from adapter.model import Connect, Will
+from adapter.model import Connect, PublishProperties, Will
 from adapter.mqtt.connect import decode_connect
 from adapter.mqtt.framing import remaining_length
 
@@ -137,4 +138,6 @@ def test_what_gmqtt_writes_is_read_as_it_was_meant(connect: Connect) -> None:
         request_problem_info=int(connect.request_problem_information),
         user_property=list(connect.user_properties),
     )
-    assert read(bytes(packet)) == connect
+    if will is not None:
+        will = replace(will, properties=PublishProperties(message_expiry=5, content_type="text"))
+    assert read(bytes(packet)) == replace(connect, will=will)
