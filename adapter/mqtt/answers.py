@@ -66,12 +66,12 @@ class Answers:
         self.pending_bytes = 0
         self.window = AckWindow()
 
-    def _join(self, packet_id: bytes, payload: bytes, route: Route) -> bool:
+    def _join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:
         """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
         template = route.template
         origin = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
         if origin is not None:
-            self._join_in(origin, packet_id, 1)
+            self._join_in(origin, packet_id, qos)
         elif not is_pending(self.window.find(packet_id), packet_id, payload, template):
             return False
         self._frontend.counters.joined += 1

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.errors import MalformedPacketError
+from adapter.errors import MalformedPacketError, ProtocolError
 from adapter.model import ACKNOWLEDGED
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import decode_properties
+from adapter.mqtt.returning import HANDED_OVER
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Exchanges:
         """These entries of that connection have an outcome."""
         owners = self.owners
         for entry in entries:
-            if entry.qos != QOS_2:
+            if entry.qos != QOS_2 or entry.outcome is HANDED_OVER:
                 continue
             if entry.outcome is ACKNOWLEDGED:
                 flow.unreleased += len(entry.packet_ids)
@@ -59,9 +60,14 @@ class Exchanges:
                     self._counters.unreleased += 1
 
     def release(self, packet_id: bytes) -> bool:
-        """PUBREL: whether there was something to release."""
-        if packet_id not in self.owners or self.owners[packet_id] is not None:
+        """PUBREL: whether there was something to release.
+
+        Raises ProtocolError before the PUBREC: what came next with that identifier would be taken for the same message.
+        """
+        if packet_id not in self.owners:
             return False
+        if self.owners[packet_id] is not None:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a PUBREL before the PUBREC (4.3.3)")
         del self.owners[packet_id]
         self._counters.unreleased -= 1
         return True

@@ -158,7 +158,8 @@ class PublishFlow(Answers):
                     if isinstance(found, Route):
                         if first & DUP:
                             last_first = 0  # each is looked at by itself
-                            if self._join(packet_id, data[body:stop], found):  # it needs no room in the budget
+                            # It needs no room in the budget.
+                            if self._join(packet_id, data[body:stop], found, (kind & QOS_BITS) >> 1):
                                 pos = stop
                                 taken += 1
                                 room = self._room

@@ -14,14 +14,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.model import ACKNOWLEDGED, Run
+from adapter.model import Fate, Outcome, Run
 
 if TYPE_CHECKING:
-    from adapter.model import Outcome, RecordTemplate
+    from adapter.model import RecordTemplate
     from adapter.mqtt.answers import Answers
 
-# For the entry of a connection that has gone, when a later one has joined in its place: nobody hears of it.
-HANDED_OVER = ACKNOWLEDGED
+# For the entry of a connection that has gone, when a later one has joined in its place: nobody hears of it. Kafka has
+# said nothing yet, so it is not ACKNOWLEDGED.
+HANDED_OVER = Outcome(Fate.UNKNOWN)
 
 
 class Joined:

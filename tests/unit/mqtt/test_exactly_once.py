@@ -383,3 +383,42 @@ def test_a_pubrel_before_the_connect_is_a_protocol_error() -> None:
     device = world.accept()
     device.send(pubrel(1))
     assert device.wire.closed
+
+
+@BOTH
+def test_a_device_that_comes_back_again_and_again_hears_nothing_before_kafka_has_its_message(level: int) -> None:
+    world = World()
+    for present in (False, True, True, True):
+        device = come(world, level, present=present)
+        device.send(exactly(b"1", level=level, dup=present))
+        world.time.turn()
+        assert device.wire.take() == b""
+    world.kafka.answer()
+    assert device.wire.take() == pubrec(1)
+    assert world.kafka.log["plant", 0] == [b"1"]
+
+
+@BOTH
+def test_without_a_session_a_repeated_message_joins_the_pending_one_if_it_is_the_same(level: int) -> None:
+    world = World()
+    first = world.device(level=level)
+    first.send(exactly(b"1", level=level), exactly(b"2", 2, level=level))
+    first.session.gone()
+    second = world.device(level=level)
+    second.send(exactly(b"1", level=level, dup=True), exactly(b"other", 2, level=level, dup=True))
+    world.answer_all()
+    assert second.wire.take() == pubrec(1) + pubrec(2)
+    second.send(pubrel(1), pubrel(2))
+    assert second.wire.take() == pubcomp(1) + pubcomp(2)
+    assert world.kafka.log["plant", 0] == [b"1", b"2", b"other"]
+    assert world.balanced()
+
+
+@BOTH
+def test_a_pubrel_before_the_pubrec_is_a_protocol_error(level: int) -> None:
+    world = World()
+    device = world.device(level=level)
+    device.send(exactly(b"1", level=level), pubrel(1))
+    answer = device.wire.take()
+    assert answer == b"" if level == 4 else (answer[0], answer[2]) == (0xE0, 0x82)
+    assert device.wire.closed
