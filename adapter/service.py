@@ -30,8 +30,8 @@ from adapter.kafka.limits import Limits
 from adapter.kafka.partitioner import partition_for
 from adapter.kafka.producer import Producer
 from adapter.kafka.topics import Topics
+from adapter.listeners import Listeners
 from adapter.mqtt.frontend import Frontend
-from adapter.mqtt.listener import Listener
 from adapter.settings import EMBEDDED, Overflow, Puback
 from adapter.telemetry.http import HttpEndpoint
 from adapter.telemetry.logs import RateLimitedLog
@@ -82,14 +82,14 @@ class Service:
         self._pipeline: Pipeline | None = None
         self._ingress: Ingress | None = None
         self._frontend: Frontend | None = None
-        self._listener: Listener | None = None
+        self._listeners: Listeners | None = None
         self._not_ready: str | None = "starting"
         self.bootstrap_servers = settings.kafka.bootstrap_servers
 
     @property
     def mqtt_port(self) -> int | None:
-        """Where devices are accepted; None while they are not."""
-        return self._listener.port if self._listener else None
+        """Where devices are accepted without TLS or WebSocket; None while they are not."""
+        return self._listeners.ports.get("mqtt") if self._listeners else None
 
     def reasons_not_ready(self) -> list[str]:
         """Why devices should go elsewhere; empty when they are welcome."""
@@ -104,6 +104,7 @@ class Service:
         """Bring everything up. Raises ConfigurationError, or OSError for an address; `stop` is called in any case."""
         settings = self._settings
         loop = asyncio.get_running_loop()
+        listeners = self._listeners = Listeners(settings)
         create_topic = await self._start_embedded_kafka()
         budget = Budget(settings.max_pending_bytes)
         producer = self._producer = self._make_producer()
@@ -157,12 +158,12 @@ class Service:
         self._stops.push_async_callback(ingress.stop)
         await ingress.find_dead_letter_topic()
         self._stops.push_async_callback(self._close_connections, frontend)
-        if settings.mqtt.port is not None:
-            listener = Listener(frontend, settings.mqtt.host, settings.mqtt.port)
-            await listener.start()
-            self._listener = listener
+        self._stops.push_async_callback(listeners.stop)
+        await listeners.start(frontend)
         self._not_ready = None
-        log.info("ready", mqtt_port=self.mqtt_port, kafka=self.bootstrap_servers)
+        log.info(
+            "ready", kafka=self.bootstrap_servers, **{f"{name}_port": port for name, port in listeners.ports.items()}
+        )
 
     # The two parts at the edge that a simulation replaces.
 
@@ -215,13 +216,18 @@ class Service:
         assert self._ingress is not None, "what is refused came through it"
         return self._ingress.instead(template, refusal)
 
+    def reload(self) -> None:
+        """Read again what operators renew while the adapter runs: certificates."""
+        if self._listeners is not None:
+            self._listeners.reload()
+
     # -- stop ----------------------------------------------------------------------------------------------------------
 
     async def stop(self) -> Drained:
         """Drain and take everything down; may be called at any time after the constructor."""
         self._not_ready = "stopping"
-        if self._listener is not None:
-            self._listener.stop()
+        if self._listeners is not None:
+            self._listeners.close()
         if self._frontend is not None:
             self._frontend.stop_reading()
         drained = await self._drain()

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapter.certificates import TlsConfig
 from adapter.delivery.pipeline import PipelineConfig
 from adapter.errors import ConfigurationError
 from adapter.identity.gatekeeper import IdentityConfig
 from adapter.kafka.options import KafkaOptions
 from adapter.model import Delivery
 from adapter.mqtt.frontend import MqttConfig
+from adapter.mqtt.layered_connection import Layers
+from adapter.mqtt.websocket import WebSocketConfig
 from adapter.routing.config import RoutingConfig
 from adapter.routing.router import Router
 from adapter.routing.routes_file import load_routes
-from adapter.settings import Compression
+from adapter.settings import ClientCertificates, Compression, TlsVersion, uses_tls
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pydantic import SecretStr
 
     from adapter.settings import Settings
@@ -25,6 +31,15 @@ if TYPE_CHECKING:
 BATCH_HEADER = 61
 # A batch is made of whole runs, so runs are kept small against it.
 RUNS_IN_A_BATCH = 4
+# Clients put many small packets into one WebSocket frame.
+SMALLEST_MESSAGE_LIMIT = 65_536
+
+_VERIFY = {
+    ClientCertificates.OFF: ssl.CERT_NONE,
+    ClientCertificates.OPTIONAL: ssl.CERT_OPTIONAL,
+    ClientCertificates.REQUIRED: ssl.CERT_REQUIRED,
+}
+_TLS = {TlsVersion.V1_2: ssl.TLSVersion.TLSv1_2, TlsVersion.V1_3: ssl.TLSVersion.TLSv1_3}
 
 
 def make_router(settings: Settings) -> Router:
@@ -111,6 +126,7 @@ def mqtt_config(settings: Settings) -> MqttConfig:
         max_connections=mqtt.max_connections,
         max_sessions=mqtt.max_sessions,
         max_unreleased=mqtt.max_unreleased,
+        handshake_timeout=mqtt.handshake_timeout,
         connect_timeout=mqtt.connect_timeout,
         receive_maximum=mqtt.receive_maximum,
         max_topic_length=mqtt.max_topic_length,
@@ -119,3 +135,33 @@ def mqtt_config(settings: Settings) -> MqttConfig:
         max_record_size=batch,
         max_run_size=batch // RUNS_IN_A_BATCH,
     )
+
+
+def tls_config(settings: Settings) -> TlsConfig | None:
+    """For `adapter.certificates`; None when no listener is encrypted."""
+    tls = settings.tls
+    if not uses_tls(settings):
+        return None
+    assert tls.certfile is not None, "a rule of the settings"
+    return TlsConfig(
+        certfile=tls.certfile,
+        keyfile=tls.keyfile,
+        key_password=_revealed(tls.key_password),
+        minimum_version=_TLS[tls.minimum_version],
+        client_certificates=_VERIFY[tls.client_certificates],
+        cafile=tls.cafile,
+        crlfile=tls.crlfile,
+    )
+
+
+def layers(
+    settings: Settings, *, context: Callable[[], ssl.SSLContext] | None = None, websocket: bool = False
+) -> Layers:
+    """What stands between a listener's sockets and their sessions."""
+    ws = settings.ws
+    config = WebSocketConfig(
+        path=ws.path,
+        origins=ws.origins or None,
+        max_message_size=max(settings.mqtt.max_packet_size, SMALLEST_MESSAGE_LIMIT),
+    )
+    return Layers(context, config if websocket else None, settings.mqtt.proxy_protocol_from)

@@ -75,6 +75,7 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     service = Service(settings)
+    loop.add_signal_handler(signal.SIGHUP, service.reload)
     try:
         await service.start(stopping)
     except OSError as error:

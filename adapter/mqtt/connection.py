@@ -10,9 +10,9 @@ from adapter.mqtt.session import Session
 from adapter.peer import Peer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from adapter.mqtt.frontend import Frontend
+    from adapter.mqtt.layers import Bytes
+    from adapter.mqtt.opening import Opening
 
 READ_SIZE = 65_536
 # Under pressure a read brings little, so that what thousands of waiting connections hold stays small.
@@ -21,8 +21,8 @@ READ_SIZE_UNDER_PRESSURE = 4096
 LINGER_SECONDS = 2.0
 
 # One buffer for all: it is filled and emptied within one turn of the loop, in one thread.
-_BUFFER = memoryview(bytearray(READ_SIZE))
-_SMALL_BUFFER = _BUFFER[:READ_SIZE_UNDER_PRESSURE]
+BUFFER = memoryview(bytearray(READ_SIZE))
+_SMALL_BUFFER = BUFFER[:READ_SIZE_UNDER_PRESSURE]
 
 
 def _forget(_: bytes) -> None:
@@ -49,20 +49,24 @@ class Connection(asyncio.BufferedProtocol):
     # -- the event loop's side -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._accept(transport)
+        session = Session(self._frontend, self, Peer(address_of(transport)))
+        self._session: Session | Opening = session
+        self._receive: Bytes = session.receive
+
+    def _accept(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self.write = self._transport.write
+        self.write: Bytes = self._transport.write
         counters = self._frontend.counters
         counters.connections += 1
         counters.connections_accepted += 1
-        self._session = Session(self._frontend, self, Peer(address_of(transport)))
-        self._receive: Callable[[bytes], None] = self._session.receive
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface
         budget = self._budget
-        return _SMALL_BUFFER if budget.used >= budget.soft else _BUFFER
+        return _SMALL_BUFFER if budget.used >= budget.soft else BUFFER
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._receive(_BUFFER[:nbytes].tobytes())
+        self._receive(BUFFER[:nbytes].tobytes())
 
     def eof_received(self) -> bool:
         """The device has nothing more to say, and whoever publishes must be able to listen: close, if not at once."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from adapter.model import Identity
     from adapter.mqtt.answers import Answers
+    from adapter.mqtt.opening import Opening
     from adapter.mqtt.ports import Gate, Timers
     from adapter.mqtt.publish_flow import PublishFlow
     from adapter.mqtt.session import Session
@@ -56,6 +57,7 @@ class MqttConfig:
     max_connections: int = 50_000
     max_sessions: int = 50_000  # kept without a connection
     max_unreleased: int = 1_000_000  # QoS 2 messages between PUBREC and PUBREL, of all sessions
+    handshake_timeout: float = 10.0  # for all that comes before MQTT
     connect_timeout: float = 10.0
     receive_maximum: int = 1000
     max_topic_length: int = 1024
@@ -99,7 +101,7 @@ class Frontend:
         self.log = log
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
-        self.sessions: dict[Session, None] = {}  # in the order in which they came
+        self.sessions: dict[Session | Opening, None] = {}  # in the order in which they came
         self.stamped = -1.0  # when `stamp_ms` was read from the wall clock, by the monotonic one
         self.stamp_ms = 0
         self.draining = False

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
@@ -19,6 +21,9 @@ EMBEDDED = "embedded"
 # A host name, an IPv4 address or an IPv6 address in brackets, and a port.
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _MAX_PORT = 65_535
+# A path without query and fragment; and what a browser sends as its page's origin (RFC 6454 section 6.2).
+_PATH = re.compile(r"/[^\s?#]*")
+_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _PLUGIN_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
@@ -27,6 +32,21 @@ class Puback(StrEnum):
 
     AFTER_KAFKA = "after_kafka"
     ON_RECEIPT = "on_receipt"
+
+
+class TlsVersion(StrEnum):
+    """The oldest version of TLS that is spoken to devices."""
+
+    V1_2 = "1.2"
+    V1_3 = "1.3"
+
+
+class ClientCertificates(StrEnum):
+    """Whether devices show certificates."""
+
+    OFF = "off"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
 
 
 class Acks(StrEnum):
@@ -130,6 +150,36 @@ def _servers(value: str) -> str:
     return ",".join(servers)
 
 
+def _names(value: Any) -> Any:
+    """Take names with commas between them."""
+    return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+
+def _hosts(value: str) -> str:
+    hosts = [host.strip() for host in value.split(",")]
+    if not all(hosts):
+        raise ValueError("must be an address, or several with commas between")
+    return ",".join(hosts)
+
+
+def _network(value: Any) -> Any:
+    with suppress(ValueError):  # its text holds the value, which may be what a wrong file holds
+        return ip_network(value)
+    raise ValueError("must hold addresses and networks only, as 10.1.2.3 or 10.1.2.0/24")
+
+
+def _path(value: str) -> str:
+    if not _PATH.fullmatch(value):
+        raise ValueError("must be the path of a URL, as /mqtt")
+    return value
+
+
+def _origin(value: str) -> str:
+    if not _ORIGIN.fullmatch(value):
+        raise ValueError("must hold origins only, as https://example.com or http://localhost:8000, without a path")
+    return value.lower()
+
+
 def _gateways(value: Any) -> Any:
     """Take a JSON list, or names with commas between them."""
     if not isinstance(value, str):
@@ -177,6 +227,12 @@ def _json(text: str) -> Any:
 
 Port = Annotated[Annotated[int, Field(ge=0, le=_MAX_PORT)] | None, BeforeValidator(_empty_is_none)]
 Text = Annotated[str, AfterValidator(_not_empty)]
+Hosts = Annotated[str, AfterValidator(_hosts)]
+Path = Annotated[str, AfterValidator(_path)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_names)]
+Networks = Annotated[
+    tuple[Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)], ...], BeforeValidator(_names)
+]
 OptionalText = Annotated[str | None, BeforeValidator(_empty_is_none)]
 OptionalSecret = Annotated[SecretStr | None, BeforeValidator(_empty_is_none)]
 
@@ -187,6 +243,8 @@ Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 AnyDelivery = Annotated[Delivery, BeforeValidator(_lower)]
+AnyTlsVersion = Annotated[TlsVersion, BeforeValidator(_lower)]
+AnyClientCertificates = Annotated[ClientCertificates, BeforeValidator(_lower)]
 AnyAcks = Annotated[Acks, BeforeValidator(_acks)]
 AnyPuback = Annotated[Puback, BeforeValidator(_lower)]
 AnyOverflow = Annotated[Overflow, BeforeValidator(_lower)]

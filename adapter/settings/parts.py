@@ -26,8 +26,24 @@ class Part(BaseModel):
 class MqttSettings(Part):
     """The MQTT front end. Sizes in bytes, times in seconds; `port` is None when the listener is off."""
 
-    host: kinds.Text = Field(default=EVERY_ADDRESS, description="Address of the plain TCP listener.")
+    host: kinds.Hosts = Field(
+        default=EVERY_ADDRESS,
+        description="Address of the plain TCP listener, or several with commas between (`0.0.0.0,::` with IPv6).",
+    )
     port: kinds.Port = Field(default=1883, description="Port of the plain TCP listener; empty: off.")
+    unix_socket: kinds.OptionalText = Field(
+        default=None, description="Path of a Unix socket that takes plain MQTT too; empty: off."
+    )
+    proxy_protocol_from: kinds.Networks = Field(
+        default=(),
+        description="Load balancers, as addresses or networks with commas between, whose connections must begin with "
+        "a PROXY header (version 1 or 2), on every listener; nobody else's may.",
+    )
+    handshake_timeout: kinds.PositiveSeconds = Field(
+        default=10.0,
+        description="Seconds from accepting a connection to the end of its PROXY header, TLS handshake and WebSocket "
+        "upgrade.",
+    )
     max_packet_size: Annotated[int, Field(ge=128, le=MQTT_LARGEST_PACKET)] = Field(
         default=262_144, description="Largest MQTT packet taken, bytes."
     )
@@ -39,7 +55,9 @@ class MqttSettings(Part):
         description="Connections at a time; one more is refused with CONNACK 0x03 (3.1.1) or 0x97 (5.0).",
     )
     connect_timeout: kinds.PositiveSeconds = Field(
-        default=10.0, description="Seconds from accepting a connection to its complete CONNECT packet."
+        default=10.0,
+        description="Seconds from accepting a connection, or from the end of its handshake, to its complete "
+        "CONNECT packet.",
     )
     receive_maximum: Annotated[int, Field(ge=1, le=TWO_BYTES)] = Field(
         default=1000,
@@ -67,6 +85,56 @@ class MqttSettings(Part):
         description="When a QoS 1 publish is acknowledged: `after_kafka`, or `on_receipt` (only with "
         "`ADAPTER_DELIVERY=at_most_once`; the default with `ADAPTER_KAFKA__ACKS=0`).",
     )
+
+
+class TlsSettings(Part):
+    """The TLS listener, and the certificates of the secure WebSocket listener too."""
+
+    host: kinds.Hosts = Field(default=EVERY_ADDRESS, description="Addresses of the TLS listener.")
+    port: kinds.Port = Field(default=None, description="Its port, usually 8883; empty: off.")
+    certfile: kinds.OptionalText = Field(
+        default=None,
+        description="PEM file with the server's certificate and those between it and its authority. It may be renewed "
+        "at any time: it is read again when a file changes, and on SIGHUP.",
+    )
+    keyfile: kinds.OptionalText = Field(
+        default=None, description="PEM file with its key; empty: the key is in the certificate's file."
+    )
+    key_password: kinds.OptionalSecret = Field(default=None, repr=False, description="Password of that key.")
+    minimum_version: kinds.AnyTlsVersion = Field(
+        default=kinds.TlsVersion.V1_2, description="Oldest version of TLS that is spoken: `1.2` or `1.3`."
+    )
+    client_certificates: kinds.AnyClientCertificates = Field(
+        default=kinds.ClientCertificates.OFF,
+        description="`off`; `optional`: one that is shown must be good; `required`: nobody connects without.",
+    )
+    cafile: kinds.OptionalText = Field(
+        default=None, description="PEM file with the authorities that may sign clients' certificates."
+    )
+    crlfile: kinds.OptionalText = Field(
+        default=None,
+        description="PEM file with those authorities' revocation lists; one that is over refuses all of its clients.",
+    )
+
+
+class WsSettings(Part):
+    """The plain WebSocket listener, and what holds for the secure one too."""
+
+    host: kinds.Hosts = Field(default=EVERY_ADDRESS, description="Addresses of the WebSocket listener.")
+    port: kinds.Port = Field(default=None, description="Its port; empty: off.")
+    path: kinds.Path = Field(default="/mqtt", description="Path of both WebSocket listeners.")
+    origins: kinds.Origins = Field(
+        default=(),
+        description="Web pages that may connect to them, as `https://example.com` with commas between; empty: all. "
+        "Programs that are no browser may always.",
+    )
+
+
+class WssSettings(Part):
+    """The secure WebSocket listener; its certificates are those of TLS."""
+
+    host: kinds.Hosts = Field(default=EVERY_ADDRESS, description="Addresses of the secure WebSocket listener.")
+    port: kinds.Port = Field(default=None, description="Its port; empty: off. `ADAPTER_TLS__…` names its certificate.")
 
 
 class KafkaSettings(Part):

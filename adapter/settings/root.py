@@ -7,7 +7,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from adapter.model import Delivery
 from adapter.settings import kinds
-from adapter.settings.parts import AuthSettings, HttpSettings, KafkaSettings, LogSettings, MqttSettings
+from adapter.settings.parts import (
+    AuthSettings,
+    HttpSettings,
+    KafkaSettings,
+    LogSettings,
+    MqttSettings,
+    TlsSettings,
+    WsSettings,
+    WssSettings,
+)
 
 PREFIX = "ADAPTER_"
 NESTING = "__"
@@ -29,6 +38,9 @@ class Settings(BaseSettings):
     )
 
     mqtt: MqttSettings = MqttSettings()
+    tls: TlsSettings = TlsSettings()
+    ws: WsSettings = WsSettings()
+    wss: WssSettings = WssSettings()
     delivery: kinds.AnyDelivery = Field(
         default=Delivery.AT_LEAST_ONCE,
         description="`at_least_once`, or `at_most_once`: your word that losses are acceptable.",

@@ -14,6 +14,7 @@ from adapter.model import Delivery
 from adapter.routing.config import PLACEHOLDER, RoutingConfig
 from adapter.routing.kafka_names import topic_problem
 from adapter.settings.kinds import EMBEDDED, Acks, Puback
+from adapter.settings.listeners import check_listeners, takes_devices
 from adapter.settings.problem import Problem
 from adapter.settings.security import check_files, check_security
 
@@ -49,6 +50,7 @@ def check(settings: Settings, given: frozenset[str]) -> list[Problem]:
         *_times(settings),
         *_patterns(settings),
         *_dead_letters(settings),
+        *check_listeners(settings),
         *check_security(settings),
         *check_files(settings),
     ]
@@ -59,8 +61,8 @@ def warnings(settings: Settings) -> list[str]:
     lines = []
     if settings.delivery is Delivery.AT_MOST_ONCE:
         lines.append(f"{DELIVERY} is at_most_once: messages may be lost after their PUBACK")
-    if settings.mqtt.port is None:
-        lines.append("ADAPTER_MQTT__PORT is empty: no device can connect")
+    if not takes_devices(settings):
+        lines.append("ADAPTER_MQTT__PORT is empty, and there is no other listener: no device can connect")
     if settings.auth.required and not settings.auth.plugins:
         lines.append(
             "ADAPTER_AUTH__PLUGINS is empty: no device can authenticate; name a plugin, "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adapter.settings import listeners
 from adapter.settings.kinds import EMBEDDED, SecurityProtocol
 from adapter.settings.problem import Problem
 from adapter.settings.reading import why_unreadable
@@ -62,6 +63,10 @@ def check_files(settings: Settings) -> Iterator[Problem]:
         CAFILE: kafka.ssl_cafile,
         CERTFILE: kafka.ssl_certfile,
         KEYFILE: kafka.ssl_keyfile,
+        listeners.CERTFILE: settings.tls.certfile,
+        listeners.KEYFILE: settings.tls.keyfile,
+        listeners.CAFILE: settings.tls.cafile,
+        listeners.CRLFILE: settings.tls.crlfile,
         ROUTES_FILE: settings.routes_file,
     }
     for variable, name in files.items():

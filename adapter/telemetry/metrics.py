@@ -35,8 +35,8 @@ PACKET_TYPES = (
 
 # Why a connection ended, in the front end's words; a word that is not here is counted as `other`.
 CLOSE_CAUSES = (
-    "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "keep_alive", "message_refused",
-    "protocol_error", "refused", "shutdown", "taken_over",
+    "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "handshake_timeout", "keep_alive",
+    "message_refused", "protocol_error", "refused", "shutdown", "taken_over",
 )  # fmt: skip
 OTHER = "other"
 # … and left a Will to be published.

@@ -58,6 +58,7 @@ def test_secrets_are_in_no_error_and_nothing_that_hangs_on_it() -> None:
 
 def test_every_secret_is_known_as_one() -> None:
     assert [variable.name for variable in describe() if variable.secret] == [
+        "ADAPTER_TLS__KEY_PASSWORD",
         "ADAPTER_KAFKA__SASL_PASSWORD",
         "ADAPTER_KAFKA__SSL_KEY_PASSWORD",
         "ADAPTER_AUTH__PLUGINS",

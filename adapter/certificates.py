@@ -1,0 +1,142 @@
+"""The server's certificate and what clients' certificates are held to: loaded, watched, and loaded anew.
+
+Connections have the context that was there when they came; a renewed one is for those that come later, so nothing is
+dropped. A revocation list that is renewed holds for new connections too: a new context resumes no older TLS session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from adapter.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LOOK_SECONDS = 5.0
+# What changes when a file is replaced, also through the symbolic links of a mounted Kubernetes secret.
+Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Log(Protocol):
+    """Where the renewals are told."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """Say that it went well."""
+
+    def error(self, event: str, **fields: object) -> object:
+        """Say that it did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class TlsConfig:
+    """`client_certificates` is `ssl.CERT_NONE`, `CERT_OPTIONAL` or `CERT_REQUIRED`; files are PEM."""
+
+    certfile: str
+    keyfile: str | None = None
+    key_password: str | None = field(default=None, repr=False)
+    minimum_version: ssl.TLSVersion = ssl.TLSVersion.TLSv1_2
+    client_certificates: ssl.VerifyMode = ssl.CERT_NONE
+    cafile: str | None = None
+    crlfile: str | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All that are read."""
+        return tuple(file for file in (self.certfile, self.keyfile, self.cafile, self.crlfile) if file is not None)
+
+
+def make_context(config: TlsConfig) -> ssl.SSLContext:
+    """Read the files. Raises ConfigurationError, which names the variable."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = config.minimum_version
+    # Renegotiation costs the server more than the client, and TLS 1.3 has none; compression leaks (CRIME).
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    # Never None: OpenSSL would ask for the password at the terminal.
+    password = config.key_password or ""
+    _load(
+        "ADAPTER_TLS__CERTFILE",
+        config.certfile,
+        lambda: context.load_cert_chain(config.certfile, config.keyfile, lambda: password),
+    )
+    context.verify_mode = config.client_certificates
+    if config.cafile is not None:
+        _load("ADAPTER_TLS__CAFILE", config.cafile, lambda: context.load_verify_locations(config.cafile))
+    if config.crlfile is not None:
+        before = context.cert_store_stats()["crl"]
+        _load("ADAPTER_TLS__CRLFILE", config.crlfile, lambda: context.load_verify_locations(config.crlfile))
+        if context.cert_store_stats()["crl"] == before:
+            raise ConfigurationError(f"ADAPTER_TLS__CRLFILE: {config.crlfile!r} holds no revocation list; name another")
+        context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    return context
+
+
+def _load(variable: str, file: str, load: Callable[[], None]) -> None:
+    try:
+        load()
+    except ssl.SSLError as error:
+        reason = (error.reason or "not PEM").replace("_", " ").lower()
+        raise ConfigurationError(f"{variable}: {file!r} cannot be used ({reason}); mend it") from error
+    except OSError as error:
+        raise ConfigurationError(f"{variable}: {file!r} cannot be read ({error.strerror}); mend it") from error
+
+
+class Certificates:
+    """`context` is the one in force. The files are small and local, so they are read in the loop."""
+
+    def __init__(self, config: TlsConfig, log: Log) -> None:
+        """Load them. Raises ConfigurationError."""
+        self._config = config
+        self._log = log
+        self._stamp = self._look()
+        self._context = make_context(config)
+        self._task: asyncio.Task[None] | None = None
+
+    def context(self) -> ssl.SSLContext:
+        """For a connection that comes now."""
+        return self._context
+
+    def start(self) -> None:
+        """Watch the files."""
+        self._task = asyncio.create_task(self._watch())
+
+    async def stop(self) -> None:
+        """Watch no more."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def reload(self) -> None:
+        """Read the files again; if they cannot be used, what was read before stays."""
+        self._stamp = self._look()
+        try:
+            self._context = make_context(self._config)
+        except ConfigurationError as error:
+            self._log.error("certificates cannot be renewed, the old ones stay", problems=list(error.problems))
+        else:
+            self._log.info("certificates renewed", file=self._config.certfile)
+
+    async def _watch(self) -> None:
+        """Renew when files have changed and then stayed as they are for a while: several may be on their way."""
+        seen = self._stamp
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            now = self._look()
+            if now != self._stamp and now == seen:
+                self.reload()
+            seen = now
+
+    def _look(self) -> Stamp:
+        return tuple(_stamp(file) for file in self._config.files)
+
+
+def _stamp(file: str) -> tuple[int, int, int] | None:
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

@@ -1,0 +1,68 @@
+"""Every way in for devices that the settings ask for, opened and closed together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from adapter import wiring
+from adapter.certificates import Certificates
+from adapter.mqtt.listener import Listener, UnixListener
+
+if TYPE_CHECKING:
+    from adapter.mqtt.frontend import Frontend
+    from adapter.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Listeners:
+    """`ports` are those in use, by `mqtt`, `tls`, `ws` and `wss`; empty while none is open."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Load the certificates. Raises ConfigurationError."""
+        self._settings = settings
+        tls = wiring.tls_config(settings)
+        self._certificates = Certificates(tls, log) if tls is not None else None
+        self._open: list[Listener | UnixListener] = []
+        self.ports: dict[str, int] = {}
+
+    async def start(self, frontend: Frontend) -> None:
+        """Open them. Raises OSError for an address; `stop` is called in any case."""
+        settings = self._settings
+        context = self._certificates.context if self._certificates is not None else None
+        for name, part, layers in (
+            ("mqtt", settings.mqtt, wiring.layers(settings)),
+            ("tls", settings.tls, wiring.layers(settings, context=context)),
+            ("ws", settings.ws, wiring.layers(settings, websocket=True)),
+            ("wss", settings.wss, wiring.layers(settings, context=context, websocket=True)),
+        ):
+            if part.port is not None:
+                listener = Listener(frontend, part.host, part.port, layers)
+                await listener.start()
+                self._open.append(listener)
+                self.ports[name] = listener.port
+        if settings.mqtt.unix_socket is not None:
+            local = UnixListener(frontend, settings.mqtt.unix_socket)
+            await local.start()
+            self._open.append(local)
+        if self._certificates is not None:
+            self._certificates.start()
+
+    def reload(self) -> None:
+        """Read the certificates again; those that are there stay if the new ones cannot be used."""
+        if self._certificates is not None:
+            self._certificates.reload()
+
+    def close(self) -> None:
+        """Accept no more; open connections go on."""
+        self.ports = {}
+        while self._open:
+            self._open.pop().stop()
+
+    async def stop(self) -> None:
+        """Close, and watch no files any more."""
+        self.close()
+        if self._certificates is not None:
+            await self._certificates.stop()

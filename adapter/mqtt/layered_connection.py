@@ -1,0 +1,117 @@
+"""A connection with something between its socket and its session; see `layers.py`.
+
+Plain TCP has a class of its own, `Connection`, because its way is the hot path.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TYPE_CHECKING
+
+from adapter.errors import ProtocolError
+from adapter.mqtt.connection import BUFFER, Connection, address_of
+from adapter.mqtt.opening import Opening
+from adapter.mqtt.proxy_header import ProxyHeader
+from adapter.mqtt.session import Session
+from adapter.mqtt.tls import TlsLayer
+from adapter.mqtt.websocket import WebSocketConfig, WebSocketLayer
+from adapter.peer import Peer
+
+if TYPE_CHECKING:
+    import asyncio
+    import ssl
+    from collections.abc import Callable
+
+    from adapter.mqtt.frontend import Frontend
+    from adapter.mqtt.layers import Bytes, Layer, Step
+
+LONGEST_TEXT = 200  # characters of an error, which may repeat what a peer has sent
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What the connections of a listener have; `proxies` are those whose connections begin with a PROXY header."""
+
+    context: Callable[[], ssl.SSLContext] | None = None
+    websocket: WebSocketConfig | None = None
+    proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self.context is not None or self.websocket is not None or bool(self.proxies)
+
+    def steps(self, address: str) -> list[Step]:
+        """Those for a connection from there, the topmost first."""
+        steps: list[Step] = []
+        if self.websocket is not None:
+            steps.append(partial(WebSocketLayer, self.websocket))
+        if self.context is not None:
+            steps.append(partial(TlsLayer, self.context))
+        if self.proxies and _among(address, self.proxies):
+            steps.append(ProxyHeader)
+        return steps
+
+
+def _among(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:  # a Unix socket: whoever may open it is trusted to say whose connection it is
+        return True
+    return any(ip in network for network in networks)
+
+
+class LayeredConnection(Connection):
+    """The `Base` of its layers, and the `Wire` of its session."""
+
+    __slots__ = ("_layers", "_open", "_steps", "peer")
+
+    def __init__(self, frontend: Frontend, layers: Layers) -> None:
+        super().__init__(frontend)
+        self._layers = layers
+        self._open: list[Layer] = []  # from the socket upwards
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._accept(transport)
+        self.peer = Peer(address_of(transport))
+        self._session = Opening(self._frontend, self)
+        self._steps = self._layers.steps(self.peer.address)
+        self._receive = self._rise(self._transport.write)
+
+    def _rise(self, below: Bytes) -> Bytes:
+        """Make the next layer, or in the end the session, which writes to `below`; returns where its bytes go."""
+        if self._steps:
+            return self._steps.pop()(self, below).receive
+        assert isinstance(self._session, Opening), "a session is made once"
+        self._session.over()
+        self.write = below
+        session = self._session = Session(self._frontend, self, self.peer)
+        return session.receive
+
+    def buffer_updated(self, nbytes: int) -> None:
+        try:
+            self._receive(BUFFER[:nbytes].tobytes())
+        except ProtocolError as error:
+            text = error.text[:LONGEST_TEXT]
+            self._frontend.log.warning("protocol error", peer=self.peer.address, code=error.code.name, text=text)
+            self._session.end(None, "protocol_error")
+
+    def close(self) -> None:
+        """As a plain connection does, after the layers' own last words, from the top."""
+        if not self._closing and not self._transport.is_closing():
+            for layer in reversed(self._open):
+                layer.goodbye()
+        super().close()
+
+    # -- the layers' side (`Base`) ---------------------------------------------------------------------------------
+
+    def opened(self, layer: Layer) -> None:
+        layer.above = self._rise(layer.write)
+        if isinstance(layer, ProxyHeader):  # it is done
+            self._receive = layer.above
+        else:
+            self._open.append(layer)
+
+    def ended(self) -> None:
+        if not self._session.eof():
+            self._session.gone()

@@ -1,0 +1,128 @@
+"""TLS on a connection: OpenSSL between two buffers in memory, so that reading, pausing and closing stay the socket's.
+
+asyncio's own TLS transport would do as much, but reads a socket of its own accord up to 256 KiB ahead of a session that
+is paused, cannot half-close, and takes no bytes that were read before it (a PROXY header comes first).
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from adapter.errors import ProtocolError
+from adapter.mqtt.layers import nowhere
+from adapter.peer import Certificate, Peer
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapter.mqtt.layers import Base, Bytes
+
+# A record holds 16 KiB; larger reads save calls when several have come.
+READ_SIZE = 65_536
+
+_ALTERNATIVE_NAMES = {"DNS": "dns", "URI": "uri", "email": "email", "IP Address": "ip"}
+_SHORT = {
+    "commonName": "CN",
+    "organizationName": "O",
+    "organizationalUnitName": "OU",
+    "countryName": "C",
+    "stateOrProvinceName": "ST",
+    "localityName": "L",
+    "serialNumber": "serialNumber",
+    "userId": "UID",
+}
+
+
+class TlsLayer:
+    """The server's side. `context` is asked for once, when the connection comes: a renewed one is for later ones."""
+
+    __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_tls", "above")
+
+    def __init__(self, context: Callable[[], ssl.SSLContext], base: Base, below: Bytes) -> None:
+        self._base = base
+        self._below = below
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context().wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._open = False
+        self.above: Bytes = nowhere
+
+    def receive(self, data: bytes) -> None:
+        """Take records, and the handshake before them. Raises ProtocolError."""
+        self._incoming.write(data)
+        if not self._open and not self._shake_hands():
+            return
+        tls = self._tls
+        while True:
+            try:
+                plain = tls.read(READ_SIZE)
+            except ssl.SSLWantReadError:
+                break
+            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+                plain = b""
+            except ssl.SSLError as error:
+                self._flush()
+                raise _broken(error) from None
+            if not plain:  # the peer's close_notify
+                self._flush()
+                self._base.ended()
+                return
+            self.above(plain)
+        self._flush()  # answers to what is TLS's own, as a change of keys
+
+    def _shake_hands(self) -> bool:
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._flush()
+            return False
+        except ssl.SSLError as error:
+            self._flush()  # the alert
+            raise _broken(error) from None
+        self._flush()
+        self._open = True
+        base = self._base
+        base.peer = Peer(base.peer.address, _certificate(self._tls))
+        base.opened(self)
+        return True
+
+    def write(self, data: bytes) -> None:
+        """Encrypt and send."""
+        try:
+            self._tls.write(data)
+        except ssl.SSLError:
+            return  # broken from the other side, as `receive` finds or has found
+        self._below(self._outgoing.read())
+
+    def goodbye(self) -> None:
+        """Send close_notify: the peer knows that nothing was cut off."""
+        if self._open:
+            with suppress(ssl.SSLError):  # it would wait for the peer's; the connection does that
+                self._tls.unwrap()
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._outgoing.pending:
+            self._below(self._outgoing.read())
+
+
+def _broken(error: ssl.SSLError) -> ProtocolError:
+    # OpenSSL's own words, without the place in its source: "[SSL: NO_SHARED_CIPHER] no shared cipher (_ssl.c:992)"
+    verification = getattr(error, "verify_message", None)
+    text = f"client certificate: {verification}" if verification else (error.reason or "").replace("_", " ").lower()
+    return ProtocolError(ReasonCode.PROTOCOL_ERROR, f"TLS: {text or 'ended'}")
+
+
+def _certificate(tls: ssl.SSLObject) -> Certificate | None:
+    """What the client has shown and OpenSSL has verified."""
+    der = tls.getpeercert(binary_form=True)
+    shown: dict[str, Any] | None = tls.getpeercert()
+    if not der or not shown:
+        return None
+    names = [(_SHORT.get(kind, kind), value) for part in shown.get("subject", ()) for kind, value in part]
+    alternatives = shown.get("subjectAltName", ())
+    names += [(_ALTERNATIVE_NAMES[kind], value) for kind, value in alternatives if kind in _ALTERNATIVE_NAMES]
+    return Certificate(tuple(names), der)

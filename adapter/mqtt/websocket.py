@@ -1,0 +1,151 @@
+"""MQTT over WebSocket (section 6 of both specifications, RFC 6455); the `websockets` library does the protocol.
+
+MQTT is a stream: frames and packets need not begin or end together [MQTT-6.0.0-2], so what a frame holds goes on as
+soon as the frame is whole. Nothing is compressed: a compressed frame can grow a thousandfold.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from websockets.exceptions import WebSocketException
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import Origin, Subprotocol
+
+from adapter.errors import ProtocolError
+from adapter.mqtt.layers import nowhere
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from adapter.mqtt.layers import Base, Bytes
+
+SUBPROTOCOL = Subprotocol("mqtt")  # [MQTT-6.0.0-3, -4]
+END_OF_HEADERS = b"\r\n\r\n"
+# All lines of the upgrade request together; browsers with many cookies send 8 KiB.
+LARGEST_REQUEST = 16_384
+
+# The library's own lines would be one for each connection, and may hold what a device sent.
+_SILENT = logging.getLogger("adapter.websocket")
+_SILENT.disabled = True
+_DATA = (Opcode.BINARY, Opcode.CONT)
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketConfig:
+    """`origins` are the pages that may connect, None: all, and programs without one always; sizes in bytes.
+
+    `max_message_size` bounds a frame, and the frames of a message together.
+    """
+
+    path: str = "/mqtt"
+    origins: tuple[str, ...] | None = None
+    max_message_size: int = 262_144
+
+    @property
+    def accepted_origins(self) -> Sequence[Origin | None] | None:
+        """As the library takes them: with None for what is no browser and sends none."""
+        return None if self.origins is None else [None, *map(Origin, self.origins)]
+
+
+class WebSocketLayer:
+    """The server's side."""
+
+    __slots__ = ("_base", "_below", "_config", "_protocol", "_request", "above")
+
+    def __init__(self, config: WebSocketConfig, base: Base, below: Bytes) -> None:
+        self._config = config
+        self._base = base
+        self._below = below
+        self._request: bytearray | None = bytearray()  # until it is whole
+        self._protocol = ServerProtocol(
+            origins=config.accepted_origins,
+            extensions=None,
+            subprotocols=[SUBPROTOCOL],
+            max_size=config.max_message_size,
+            logger=_SILENT,
+        )
+        self.above: Bytes = nowhere
+
+    def receive(self, data: bytes) -> None:
+        """Take frames, and the upgrade request before them. Raises ProtocolError."""
+        if self._request is not None:
+            rest = self._upgrade(self._request, data)
+            if not rest:
+                return
+            data = rest
+        protocol = self._protocol
+        protocol.receive_data(data)
+        for frame in protocol.events_received():
+            assert isinstance(frame, Frame), "the request was read"
+            if frame.opcode in _DATA:
+                self.above(bytes(frame.data))
+            elif frame.opcode is Opcode.TEXT:
+                if protocol.state is OPEN:
+                    protocol.fail(CloseCode.UNSUPPORTED_DATA, "MQTT is binary")
+                self._flush()
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: a text frame [MQTT-6.0.0-1]")
+        self._flush()  # pongs, and the answer to a Close
+        if protocol.state is not OPEN:
+            if protocol.parser_exc is not None:
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {protocol.parser_exc}")
+            self._base.ended()
+
+    def _upgrade(self, request: bytearray, data: bytes) -> bytes:
+        """Collect the request, and answer it when it is whole; returns what came behind it."""
+        begin = max(0, len(request) - len(END_OF_HEADERS) + 1)
+        request += data
+        end = request.find(END_OF_HEADERS, begin)
+        if (end if end >= 0 else len(request)) > LARGEST_REQUEST:
+            raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "WebSocket: the upgrade request is too large")
+        if end < 0:
+            return b""
+        end += len(END_OF_HEADERS)
+        head, rest = bytes(request[:end]), bytes(request[end:])
+        self._request = None
+        protocol = self._protocol
+        protocol.receive_data(head)
+        events = protocol.events_received()
+        if not events:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: not an HTTP request")
+        [asked] = events
+        assert isinstance(asked, Request), "nothing but the request was fed"
+        if asked.path.partition("?")[0] != self._config.path:
+            response = protocol.reject(404, "Not found: MQTT is served at another path.\n")
+        else:
+            response = protocol.accept(asked)
+        protocol.send_response(response)
+        self._flush()
+        if protocol.state is not OPEN:
+            why = protocol.handshake_exc or f"no such path, answered {response.status_code}"
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {why}")
+        self._base.opened(self)
+        return rest
+
+    def write(self, data: bytes) -> None:
+        """Send as one frame [MQTT-6.0.0-1]."""
+        protocol = self._protocol
+        if protocol.state is OPEN:  # else the device has said goodbye and takes nothing more
+            protocol.send_binary(data)
+            self._flush()
+
+    def goodbye(self) -> None:
+        """Send a Close frame."""
+        protocol = self._protocol
+        if protocol.state is OPEN:
+            try:
+                protocol.send_close(CloseCode.NORMAL_CLOSURE)
+            except WebSocketException:
+                return
+            self._flush()
+
+    def _flush(self) -> None:
+        data = b"".join(self._protocol.data_to_send())
+        if data:
+            self._below(data)
