@@ -65,6 +65,9 @@ class Lanes(Protocol):
     def lane(self, topic: str, partition: int) -> Sink:
         """The lane of a partition."""
 
+    def expiring_lane(self, topic: str, partition: int) -> Sink:
+        """The same lane, for messages that may expire."""
+
     def retire(self, topic: str, callback: Callable[[], None]) -> None:
         """Empty the topic's lanes."""
 
@@ -238,7 +241,9 @@ class Ingress:
         return self._route(template, count, missing)
 
     def _route(self, template: RecordTemplate, count: int, missing: str | None = None) -> Route:
-        lane = self._lanes.lane(template.topic, self._partition_for(template.key, count))
+        partition = self._partition_for(template.key, count)
+        at = self._lanes.lane if template.expiry is None else self._lanes.expiring_lane
+        lane = at(template.topic, partition)
         if template.refusal is not None:
             lane = self._dead_letters.sink(
                 lane,

@@ -114,6 +114,7 @@ class RecordTemplate:
     `headers` are in the order of the record contract, without `creation-time`, which every record has as its first.
     `empty_payload_allowed` is False where an empty payload needs a content type.
     `route` names the rule that matched, for `explain`. `delivery` is None where the operator's setting applies.
+    `expiry` are the seconds for which the message may wait for Kafka; None: for as long as the operator lets it.
     `refusal` is set in a dead letter: why the message is not in the topic that it was meant for.
     """
 
@@ -124,6 +125,7 @@ class RecordTemplate:
     empty_payload_allowed: bool = True
     delivery: Delivery | None = None
     refusal: Refusal | None = None
+    expiry: int | None = None
 
     @property
     def overhead(self) -> int:
@@ -168,6 +170,7 @@ class Owner(Protocol):
     """The connection whose publishes a run holds, as delivery sees it."""
 
     pending_bytes: int
+    late: float  # seconds that what it puts into a lane now has waited before: it was read, and could not be taken
 
     @property
     def heirs(self) -> Iterable[Owner]:
@@ -197,13 +200,21 @@ class Sink(Protocol):
 class Route:
     """A RecordTemplate bound to its lane, with what the hot path needs ready. One per (connection, topic, flags)."""
 
-    __slots__ = ("ack_on_receipt", "lane", "overhead", "template")
+    __slots__ = ("ack_on_receipt", "expiry", "lane", "overhead", "template")
 
     def __init__(self, template: RecordTemplate, lane: Sink, *, ack_on_receipt: bool) -> None:
         self.template = template
         self.lane = lane
         self.ack_on_receipt = ack_on_receipt
         self.overhead = template.overhead
+        self.expiry: float | None = template.expiry
+
+    def aged(self, seconds: float) -> Route:
+        """The same for a message that has waited so long already."""
+        route = Route(self.template, self.lane, ack_on_receipt=self.ack_on_receipt)
+        if self.expiry is not None:
+            route.expiry = self.expiry - seconds
+        return route
 
 
 # What becomes of a message that is refused for good when the record it was to be is known: a route to the dead-letter

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     BUDGET = "budget"
     TIMEOUT = "timeout"
     CONNECTION_FAILED = "connection_failed"
+    EXPIRED = "expired"  # the device wanted it so, and is told success
     SHUTDOWN = "shutdown"
 
 

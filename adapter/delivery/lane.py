@@ -60,6 +60,7 @@ class Lane:
         "_pending",
         "_runs_at_most",
         "batch",
+        "expiring",
         "max_batch_size",
         "partition",
         "queue",
@@ -76,6 +77,7 @@ class Lane:
         self.batch: Batch | None = None
         self.state = LaneState.EMPTY
         self.retired = False
+        self.expiring = False  # whether the queue may hold messages with an expiry
         self._keeper = keeper
         self._budget = keeper.budget
         self._pending = keeper.ledger.pending
@@ -151,6 +153,24 @@ class Lane:
             else:
                 kept.append(run)
         self.queue.extendleft(reversed(kept))
+
+    def take_expired(self, now: float) -> list[Run]:
+        """Take the runs that have expired out of what the next batch could hold, and return them."""
+        expired: list[Run] = []
+        kept: list[Run] = []
+        size = 0
+        queue = self.queue
+        while queue and size <= self.max_batch_size:
+            run = queue.popleft()
+            expiry = run.route.expiry
+            if expiry is not None and run.arrived + expiry <= now:
+                expired.append(run)
+            else:
+                kept.append(run)
+                size += run.size
+        self.expiring = bool(queue) or any(run.route.expiry is not None for run in kept)
+        queue.extendleft(reversed(kept))
+        return expired
 
     def overdue(self, arrived_before: float) -> list[Run]:
         """Take the waiting runs that arrived earlier than that (monotonic seconds) out of the queue, and return them.

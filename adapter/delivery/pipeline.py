@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapter.counters import DeliveryCounters, Ledger
+from adapter.delivery.expiry import ExpiringSink, drop_expired
 from adapter.delivery.lane import Lane, LaneState
 from adapter.errors import KafkaError, ProducerLostError, RejectedError
 from adapter.model import (
@@ -97,6 +98,10 @@ class Pipeline:
             lane = self._lanes[key] = Lane(topic, partition, self, self._max_batch_size(topic))
         return lane
 
+    def expiring_lane(self, topic: str, partition: int) -> ExpiringSink:
+        """The same lane, for messages that may expire."""
+        return ExpiringSink(self.lane(topic, partition))
+
     def limit(self, topic: str, size: int) -> None:
         """Kafka takes no batch of this topic with more than `size` bytes of records."""
         self._limits[topic] = size
@@ -130,6 +135,10 @@ class Pipeline:
 
     def _send_next(self, lane: Lane) -> None:
         while lane.queue:
+            if lane.expiring:
+                drop_expired(lane, self, self._timers.time())
+                if not lane.queue:
+                    break
             batch = lane.next_batch()
             if batch.size <= lane.max_batch_size or not self._is_hopeless(batch):
                 self._send(lane, batch)
@@ -282,6 +291,8 @@ class Pipeline:
         self._tick_scheduled = False
         arrived_before = self._timers.time() - self._config.delivery_timeout
         for lane in self._busy_lanes():
+            if lane.expiring:
+                drop_expired(lane, self, self._timers.time())
             self._expire(lane, arrived_before, UNKNOWN_AFTER_TIMEOUT, WAITED_TOO_LONG)
         if any(True for _ in self._busy_lanes()):
             self._schedule_tick()

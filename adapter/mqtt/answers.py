@@ -46,6 +46,7 @@ class Answers:
         "exchanges",
         "identity",
         "joined",
+        "late",
         "listed_in",
         "pending_bytes",
         "unreleased",
@@ -64,6 +65,7 @@ class Answers:
         self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
         self.listed_in: Earlier | None = None
         self.pending_bytes = 0
+        self.late = 0.0
         self.window = AckWindow()
 
     def _join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:

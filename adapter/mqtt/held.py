@@ -13,18 +13,20 @@ READ_AHEAD = 4096
 
 
 class Held:
-    """Begins with the first byte of a packet."""
+    """Begins with the first byte of a packet. `read_at` (monotonic seconds) is when the last of it was read."""
 
-    __slots__ = ("_data", "_need", "_seen")
+    __slots__ = ("_data", "_need", "_seen", "read_at")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, read_at: float) -> None:
+        self.read_at = read_at
         self._data = bytearray(data)
         self._need = packet_size(self._data) if len(data) >= FIXED_HEADER else FIXED_HEADER
         self._seen = 0  # where the first packet begins that was not looked at for pings; maybe behind the data
 
-    def add(self, data: bytes) -> None:
+    def add(self, data: bytes, read_at: float) -> None:
         """Hold more."""
         self._data += data
+        self.read_at = read_at
 
     @property
     def bytes(self) -> bytes:

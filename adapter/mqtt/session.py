@@ -111,7 +111,7 @@ class Session:
                 return
         else:
             held = self._held
-            held.add(data)
+            held.add(data, now)
             if self.pauses:
                 self._answer_pings(held)
                 return
@@ -136,7 +136,8 @@ class Session:
         except ProtocolError as error:
             self._end_for(error)
         if pos < end and self._state is not CLOSED:
-            self._held = Held(data[pos:])
+            late = self._flow.late if self._flow is not None else 0.0
+            self._held = Held(data[pos:], self.frontend.time() - late)
             if self.pauses:
                 self._answer_pings(self._held)
         if self._flow is not None and self._flow.answers_ready:
@@ -233,11 +234,15 @@ class Session:
         if self.pauses or self._state is CLOSED:
             return
         self.frontend.counters.paused -= 1
-        self._last_received = self.frontend.time()  # our pause is not the device's silence
+        now = self._last_received = self.frontend.time()  # our pause is not the device's silence
         self._wire.resume_reading()
-        if self._held is not None:
-            held, self._held = self._held.bytes, None
-            self._process(held)
+        held, self._held = self._held, None
+        if held is not None:
+            if self._flow is not None:
+                self._flow.late = now - held.read_at
+            self._process(held.bytes)
+            if self._flow is not None:
+                self._flow.late = 0.0
         if self._at_eof and not self.pauses:
             self._close("connection_lost")
 

@@ -48,6 +48,7 @@ class LastWill:
         "cause",
         "due_at",
         "identity",
+        "late",
         "pending_bytes",
         "run",
         "size",
@@ -59,6 +60,7 @@ class LastWill:
     heirs: Iterable[Owner] = ()
 
     def __init__(self, wills: Wills, identity: Identity, will: Will, template: RecordTemplate) -> None:
+        self.late = 0.0
         self._wills = wills
         self.identity = identity
         self.will = will

@@ -29,6 +29,7 @@ def letter_of_record(topic: str, template: RecordTemplate, refusal: Refusal) -> 
         headers=(*template.headers, *_why(refusal), ("dead-letter-topic", template.topic.encode())),
         empty_payload_allowed=True,
         refusal=refusal,
+        expiry=None,
     )
 
 

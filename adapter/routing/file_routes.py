@@ -75,6 +75,7 @@ class FileRoutes:
             headers=build_headers(self._orig_adapter, header, facts),
             route=rule.name,
             delivery=rule.delivery,
+            expiry=header.properties.message_expiry,
         )
 
     def _problem(self, rule: RouteRule, topic: str) -> str | None:

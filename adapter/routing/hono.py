@@ -90,6 +90,7 @@ class HonoGrammar:
             headers=build_headers(self._orig_adapter, header, facts),
             route=endpoint.name,
             empty_payload_allowed=bool(header.properties.content_type or bag.content_type),
+            expiry=header.properties.message_expiry,
         )
 
     def _origin(self, identity: Identity, endpoint: Endpoint, address: str) -> tuple[str, str] | Refusal:

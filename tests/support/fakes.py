@@ -76,6 +76,7 @@ class FakeOwner:
 
     def __init__(self, *, fails: bool = True) -> None:
         self.pending_bytes = 0
+        self.late = 0.0
         self.settled_calls = 0
         self.fails = fails
         self.heirs: list[FakeOwner] = []

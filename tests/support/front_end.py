@@ -76,7 +76,8 @@ class Gate:
         return self.bound(template)
 
     def bound(self, template: RecordTemplate) -> Route:
-        lane = self.pipeline.lane("plant", 1 if template.route == "p1" else 0)
+        at = self.pipeline.lane if template.expiry is None else self.pipeline.expiring_lane
+        lane = at("plant", 1 if template.route == "p1" else 0)
         return Route(template, lane, ack_on_receipt=template.delivery is Delivery.AT_MOST_ONCE)
 
     def route(self, header: PublishHeader) -> Route:
@@ -86,6 +87,7 @@ class Gate:
             (("qos", b"%d" % header.qos), ("retain", b"%d" % header.retain)),
             header.topic.partition("/")[0],
             empty_payload_allowed=not header.topic.startswith("full/"),
+            expiry=header.properties.message_expiry,
             delivery=Delivery.AT_MOST_ONCE if header.topic.startswith("early/") else None,
         )
         return self.bound(template)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,6 +28,7 @@ class Lane:
     def __init__(self, topic: str, partition: int) -> None:
         self.place = (topic, partition)
         self.retired = False
+        self.expiring = False
         self.runs: list[Run] = []
 
     def put(self, run: Run) -> None:
@@ -74,6 +76,11 @@ class World:
 
     def lane(self, topic: str, partition: int) -> Lane:
         return Lane(topic, partition)
+
+    def expiring_lane(self, topic: str, partition: int) -> Lane:
+        lane = Lane(topic, partition)
+        lane.expiring = True
+        return lane
 
     def retire(self, topic: str, callback: object) -> None:
         raise NotImplementedError
@@ -221,3 +228,13 @@ async def test_an_authorised_record_is_bound_without_asking_again() -> None:
     assert isinstance(missing, Refusal)
     assert missing.reason is Reason.KAFKA_TOPIC_MISSING
     assert world.asked == []
+
+
+async def test_a_message_that_may_expire_gets_the_lane_that_looks_for_it() -> None:
+    template = RecordTemplate("plant", b"d", (), "test")
+    world = World("plant", "letters")
+    for record, expiring in ((template, False), (replace(template, expiry=5), True)):
+        route = await bind(world, record)
+        assert isinstance(route, Route)
+        assert isinstance(route.lane, Lane)
+        assert route.lane.expiring is expiring

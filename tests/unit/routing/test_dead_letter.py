@@ -33,6 +33,11 @@ def test_a_dead_letter_may_be_empty() -> None:
     assert letter_of_record("letters", template, REFUSAL).empty_payload_allowed
 
 
+def test_a_dead_letter_does_not_expire() -> None:
+    template = RecordTemplate("plant", b"device", (), "route 1", expiry=5)
+    assert letter_of_record("letters", template, REFUSAL).expiry is None
+
+
 def test_a_publish_without_a_record_keeps_what_is_known_of_it() -> None:
     properties = PublishProperties(content_type="text/plain", user_properties=(("site", "north"),))
     header = PublishHeader("no/route", 1, properties=properties)

@@ -185,6 +185,15 @@ def test_an_empty_payload_needs_a_content_type(topic: str, content_type: str | N
     assert result.empty_payload_allowed is allowed
 
 
+def test_a_message_expires_after_its_own_interval_and_not_for_the_ttl_of_its_property_bag() -> None:
+    own = CHECKED.route(DEVICE, PublishHeader("e", 1, properties=PublishProperties(message_expiry=7)))
+    bag = CHECKED.route(DEVICE, PublishHeader("e/?hono-ttl=7", 1))
+    assert isinstance(own, RecordTemplate)
+    assert isinstance(bag, RecordTemplate)
+    assert dict(own.headers)["ttl"] == dict(bag.headers)["ttl"] == b"7000"
+    assert (own.expiry, bag.expiry) == (7, None)
+
+
 def test_kafka_topics_and_the_name_of_the_adapter_are_settings() -> None:
     config = RoutingConfig("{tenant}.up", "{tenant}.events-1", "my-adapter")
     result = HonoGrammar(config).route(DEVICE, PublishHeader("e", 1))
