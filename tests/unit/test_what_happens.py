@@ -13,6 +13,7 @@ HEADING = "### What happens when"
 
 SESSION = "tests/unit/mqtt/test_session.py"
 WILLS = "tests/unit/mqtt/test_wills.py"
+EXPIRY = "tests/unit/delivery/test_expiry.py"
 PIPELINE = "tests/unit/delivery/test_pipeline.py"
 GUARANTEES = "tests/e2e/test_guarantees.py"
 FAULTS = "tests/faults/test_broker_faults.py"
@@ -94,9 +95,8 @@ ROWS = {
         f"{WILLS}::test_a_will_that_is_no_record_of_kafkas_is_refused",
     ),
     "a message waits for longer than its Message Expiry Interval": (
-        "tests/unit/delivery/test_expiry.py::"
-        "test_what_waits_behind_kafka_for_too_long_is_dropped_and_answered_with_success_in_its_turn",
-        "tests/unit/delivery/test_expiry.py::test_whatever_the_qos",
+        f"{EXPIRY}::test_what_waits_behind_kafka_for_too_long_is_dropped_and_answered_with_success_in_its_turn",
+        f"{EXPIRY}::test_whatever_the_qos",
         "tests/e2e/test_expiry.py::test_what_has_expired_while_kafka_was_frozen_is_not_produced",
     ),
     "a packet is malformed": (f"{GUARANTEES}::test_a_malformed_packet_ends_its_own_connection_only",),

@@ -76,6 +76,7 @@ def test_the_whole_record_of_a_route() -> None:
         route="plant",
         empty_payload_allowed=True,
         delivery=Delivery.AT_MOST_ONCE,
+        expiry=60,
     )
 
 
