@@ -46,6 +46,7 @@ class FrontEndCounters:
         "packets_sent",
         "paused",
         "puback_seconds",
+        "receipts_wanted",
         "sessions_forgotten",
         "sessions_kept",
         "unreleased",
@@ -66,6 +67,7 @@ class FrontEndCounters:
         self.bytes_received = 0
         self.bytes_sent = 0
         self.puback_seconds = Histogram(LATENCY_BOUNDS)  # from reading a PUBLISH to writing its PUBACK or PUBREC
+        self.receipts_wanted = 0  # open connections that get Kafka receipts
         self.sessions_kept = 0  # of devices that are away
         self.sessions_forgotten = 0  # because there were too many
         self.unreleased = 0  # QoS 2 messages between PUBREC and PUBREL, in all sessions

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -166,11 +166,22 @@ class Outcome:
 ACKNOWLEDGED = Outcome(Fate.ACKNOWLEDGED)
 
 
+# Kafka topic, partition, and the offset of a run's first record; -1 where Kafka does not tell it.
+Place = tuple[str, int, int]
+
+
 class Owner(Protocol):
-    """The connection whose publishes a run holds, as delivery sees it."""
+    """The connection whose publishes a run holds, as delivery sees it.
+
+    `places` gets those of its runs that Kafka has acknowledged, before `settled`; None: it does not want to know.
+    """
 
     pending_bytes: int
     late: float  # seconds that what it puts into a lane now has waited before: it was read, and could not be taken
+
+    @property
+    def places(self) -> dict[Any, Place] | None:
+        """See above."""
 
     @property
     def heirs(self) -> Iterable[Owner]:

@@ -109,7 +109,13 @@ class Service:
         budget = Budget(settings.max_pending_bytes)
         producer = self._producer = self._make_producer()
         pipeline = self._pipeline = Pipeline(
-            wiring.pipeline_config(settings), producer, loop, budget, self._ledger, instead=self._instead
+            wiring.pipeline_config(settings),
+            producer,
+            loop,
+            budget,
+            self._ledger,
+            instead=self._instead,
+            places_wanted=self._places_wanted,
         )
         limits = Limits(producer, lambda topic, size: pipeline.limit(topic, size - wiring.BATCH_HEADER))
         topics = Topics(
@@ -211,6 +217,9 @@ class Service:
     def _partition_count_changed(self, topic: str, old: int, new: int) -> None:
         assert self._ingress is not None, "topics are looked at when everything is made"
         self._ingress.partition_count_changed(topic, old, new)
+
+    def _places_wanted(self) -> bool:
+        return self._frontend is not None and self._frontend.counters.receipts_wanted > 0
 
     def _instead(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
         assert self._ingress is not None, "what is refused came through it"

@@ -127,6 +127,7 @@ def mqtt_config(settings: Settings) -> MqttConfig:
         max_sessions=mqtt.max_sessions,
         max_unreleased=mqtt.max_unreleased,
         handshake_timeout=mqtt.handshake_timeout,
+        kafka_receipt=mqtt.kafka_receipt,
         connect_timeout=mqtt.connect_timeout,
         receive_maximum=mqtt.receive_maximum,
         max_topic_length=mqtt.max_topic_length,

@@ -72,11 +72,13 @@ class Pipeline:
         ledger: Ledger,
         *,
         instead: Instead = no_dead_letters,
+        places_wanted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
         self._producer = producer
         self._timers = timers
         self._instead = instead
+        self._places_wanted = places_wanted
         self.budget = budget
         self.ledger = ledger
         self.counters = DeliveryCounters()
@@ -173,6 +175,8 @@ class Pipeline:
             lane.finish_batch()
             if lane.queue:  # first give Kafka the next batch to work on, then tell the devices about this one
                 self._send_next(lane)
+            if self._places_wanted():
+                _tell_places(batch)
             self._settle(batch.runs, ACKNOWLEDGED)
             self.budget.release(batch.size)
         elif batch.runs[0].outcome is not None:  # given up on while it was away: nobody waits for it any more
@@ -363,3 +367,14 @@ class Pipeline:
             "queued_runs": sum(len(lane.queue) for lane in lanes),
             "in_flight_records": sum(lane.batch.count for lane in lanes if lane.batch is not None),
         }
+
+
+def _tell_places(batch: Batch) -> None:
+    """The records of a batch have consecutive offsets."""
+    offset = batch.base_offset
+    for run in batch.runs:
+        places = run.owner.places
+        if places is not None and run.packet_ids:
+            places[run] = (batch.topic, batch.partition, offset)
+        if offset >= 0:
+            offset += len(run.payloads)

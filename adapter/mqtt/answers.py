@@ -15,6 +15,7 @@ from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.exactly_once import QOS_2, Exchanges
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.pause import Pause
+from adapter.mqtt.receipts import encode_receipt, moved
 from adapter.mqtt.replies import encode_ack
 from adapter.mqtt.returning import HANDED_OVER, Joined, is_pending
 from adapter.reasons import PUBACK_CODE, ReasonCode
@@ -22,7 +23,7 @@ from adapter.reasons import PUBACK_CODE, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from adapter.model import Identity, Outcome, Route, Run
+    from adapter.model import Identity, Outcome, Place, Route, Run
     from adapter.mqtt.ack_window import Entry
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
@@ -49,6 +50,7 @@ class Answers:
         "late",
         "listed_in",
         "pending_bytes",
+        "places",
         "unreleased",
         "window",
     )
@@ -66,6 +68,7 @@ class Answers:
         self.listed_in: Earlier | None = None
         self.pending_bytes = 0
         self.late = 0.0
+        self.places: dict[Entry, Place] | None = {} if session.wants_receipts else None
         self.window = AckWindow()
 
     def _join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:
@@ -118,6 +121,8 @@ class Answers:
         before = origin.joined.get(packet_id)
         if before is not None and before.heir is self:
             return
+        if self.places is not None and origin.places is None:
+            origin.places = {}
         joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time(), qos)
         self.window.add(joined)
         if before is not None:  # of a connection that has gone: this one joins in its place
@@ -176,6 +181,7 @@ class Answers:
             return
         counters = self._frontend.counters
         now = self._frontend.time()
+        places = self.places
         out: list[bytes] = []
         for entry in entries:
             outcome = entry.outcome
@@ -183,7 +189,7 @@ class Answers:
             qos = entry.qos
             if outcome is ACKNOWLEDGED:
                 head = SUCCESS[qos]
-                out.append(head + head.join(packet_ids))
+                out.append(head + head.join(packet_ids) if places is None else self._receipts(entry, places))
             elif outcome is not None and outcome.fate is Fate.REFUSED and session.level == MQTT_5:
                 out += self._negative(packet_ids, outcome, qos)
             else:
@@ -204,11 +210,14 @@ class Answers:
         """The connection is closed: who waits for these outcomes is a later one that joined."""
         heirs: dict[Answers, None] = {}
         for entry in entries:
-            for packet_id in entry.packet_ids:
+            place = self.places.pop(entry, None) if self.places else None
+            for index, packet_id in enumerate(entry.packet_ids):
                 joined = self.joined.pop(packet_id, None) if self.joined else None
                 if joined is not None:
                     joined.outcome = entry.outcome
                     heirs[joined.heir] = None
+                    if place is not None and joined.heir.places is not None:
+                        joined.heir.places[joined] = moved(place, index)
         if not self.window.unacknowledged:
             if self.listed_in is not None:
                 self.listed_in.remove(self)
@@ -244,6 +253,18 @@ class Answers:
         """What a connection to come may join: this one and those before it, as far as they have something pending."""
         before = self._earlier.flows if self._earlier is not None else []
         return [flow for flow in (*before, self) if flow.window.unacknowledged]
+
+    def _receipts(self, entry: Entry, places: dict[Entry, Place]) -> bytes:
+        head = SUCCESS[entry.qos]
+        place = places.pop(entry, None)
+        if place is None:  # it was acknowledged on receipt, or is repeated
+            return head + head.join(entry.packet_ids)
+        kind = PacketType(entry.qos + TYPE_FOR_QOS)
+        limit = self._session.peer_packet_limit
+        return b"".join(
+            encode_receipt(kind, packet_id, moved(place, index), limit) or head + packet_id
+            for index, packet_id in enumerate(entry.packet_ids)
+        )
 
     def _negative(self, packet_ids: list[bytes], outcome: Outcome, qos: int) -> list[bytes]:
         assert outcome.reason is not None

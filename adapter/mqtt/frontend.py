@@ -65,6 +65,7 @@ class MqttConfig:
     max_record_size: int = 262_144
     max_run_size: int = 65_536
     max_will_bytes: int = 67_108_864
+    kafka_receipt: bool = True  # for devices that ask for it
     routes_cached: int = 64  # topics a connection publishes to without being looked up again
     closings_spread: float = 30.0  # within which a failed fleet is let go, at the most
 

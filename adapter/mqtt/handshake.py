@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError
 from adapter.mqtt.connect import MQTT_3_1_1, MQTT_5, peek_level
 from adapter.mqtt.kept_sessions import LONGEST
+from adapter.mqtt.receipts import ASKS, asks_for_receipts
 from adapter.mqtt.replies import ConnackProperties, encode_connack
 from adapter.reasons import ReasonCode
 
@@ -51,6 +53,11 @@ def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True, ses
         assigned_client_identifier=connect.client_id if assigned else None,
         topic_alias_maximum=config.topic_alias_maximum,
     )
+    if config.kafka_receipt and asks_for_receipts(connect):
+        told = replace(properties, user_property=ASKS)
+        packet = encode_connack(MQTT_5, ReasonCode.SUCCESS, session_present=session_present, properties=told)
+        if connect.maximum_packet_size is None or len(packet) <= connect.maximum_packet_size:  # [MQTT-3.2.2-20]
+            return packet
     return encode_connack(MQTT_5, ReasonCode.SUCCESS, session_present=session_present, properties=properties)
 
 

@@ -128,6 +128,7 @@ _WRITE: dict[Form, Callable[[Any], bytes]] = {
     Form.U16: lambda value: value.to_bytes(2, "big"),
     Form.U32: lambda value: value.to_bytes(4, "big"),
     Form.TEXT: encode_text,
+    Form.PAIR: lambda value: encode_text(value[0]) + encode_text(value[1]),
 }
 
 

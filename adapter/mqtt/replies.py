@@ -44,6 +44,7 @@ class ConnackProperties:
     assigned_client_identifier: str | None = None
     topic_alias_maximum: int | None = None
     reason_string: str | None = None
+    user_property: tuple[str, str] | None = None
 
 
 _CONNACK = {
@@ -52,6 +53,7 @@ _CONNACK = {
     "maximum_packet_size": Property.MAXIMUM_PACKET_SIZE,
     "assigned_client_identifier": Property.ASSIGNED_CLIENT_IDENTIFIER,
     "topic_alias_maximum": Property.TOPIC_ALIAS_MAXIMUM,
+    "user_property": Property.USER_PROPERTY,
 }
 _NO_PROPERTIES = ConnackProperties()
 

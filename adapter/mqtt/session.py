@@ -26,6 +26,7 @@ from adapter.mqtt.kept_sessions import expiry
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, PublishFlow
+from adapter.mqtt.receipts import asks_for_receipts
 from adapter.mqtt.replies import PINGRESP, encode_disconnect
 from adapter.reasons import Reason, ReasonCode
 
@@ -72,6 +73,7 @@ class Session:
         "peer_packet_limit",
         "problem_information",
         "session_expiry",
+        "wants_receipts",
         "watched_second",
     )
 
@@ -81,6 +83,7 @@ class Session:
         self.is_open = False  # whether packets may be sent to the device: the state is OPEN
         self.peer_packet_limit: int | None = None
         self.problem_information = True
+        self.wants_receipts = False
         self.watched_second = 0
         self._wire = wire
         self.peer = peer
@@ -199,6 +202,8 @@ class Session:
         self.session_expiry = expiry(connect)
         self._state = State.OPEN
         self.is_open = True
+        self.wants_receipts = frontend.config.kafka_receipt and asks_for_receipts(connect)
+        frontend.counters.receipts_wanted += self.wants_receipts
         self._flow = PublishFlow(self, identity, frontend.recall_pending(identity))
         frontend.deadlines.forget(self)
         if self._keep_alive:
@@ -330,6 +335,7 @@ class Session:
         self._state = CLOSED
         self.is_open = False
         frontend.counters.closed[cause] += 1
+        frontend.counters.receipts_wanted -= self.wants_receipts and self._flow is not None
         if self.pauses:
             frontend.counters.paused -= 1
         frontend.deadlines.forget(self)

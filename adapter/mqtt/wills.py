@@ -28,7 +28,7 @@ from adapter.reasons import PUBACK_CODE, WILL_CODE, Reason, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from adapter.model import Identity, Outcome, Owner, Will
+    from adapter.model import Identity, Outcome, Owner, Place, Will
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.session import Session
 
@@ -58,6 +58,7 @@ class LastWill:
     )
 
     heirs: Iterable[Owner] = ()
+    places: dict[Run, Place] | None = None
 
     def __init__(self, wills: Wills, identity: Identity, will: Will, template: RecordTemplate) -> None:
         self.late = 0.0

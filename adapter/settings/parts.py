@@ -80,6 +80,10 @@ class MqttSettings(Part):
         description="Bytes of all Wills together, each with 1 KiB besides its payload; beyond it a CONNECT with a Will "
         "is refused with 0x03 (3.1.1) or 0x97 (5.0).",
     )
+    kafka_receipt: bool = Field(
+        default=True,
+        description="Tell MQTT 5.0 devices that ask for it where in Kafka each of their messages is.",
+    )
     puback: kinds.AnyPuback = Field(
         default=Puback.AFTER_KAFKA,
         description="When a QoS 1 publish is acknowledged: `after_kafka`, or `on_receipt` (only with "

@@ -6,7 +6,7 @@ import heapq
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from adapter.model import Batch, Fate, Outcome, RecordTemplate, Route, Run, Sink
+from adapter.model import Batch, Fate, Outcome, Place, RecordTemplate, Route, Run, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ class FakeKafka:
         self.waiting: list[tuple[Batch, Callable[[Batch, KafkaError | None], None]]] = []
         self.log: dict[tuple[str, int], list[bytes]] = {}
         self.sent: list[Batch] = []
+        self.tells_offsets = True
 
     def send(self, batch: Batch, done: Callable[[Batch, KafkaError | None], None]) -> None:
         assert all((b.topic, b.partition) != (batch.topic, batch.partition) for b, _ in self.waiting)
@@ -66,6 +67,7 @@ class FakeKafka:
         batch, done = self.waiting.pop(at)
         if error is None:
             line = self.log.setdefault((batch.topic, batch.partition), [])
+            batch.base_offset = len(line) if self.tells_offsets else -1
             line.extend(payload for run in batch.runs for payload in run.payloads)
         done(batch, error)
         return batch
@@ -77,6 +79,7 @@ class FakeOwner:
     def __init__(self, *, fails: bool = True) -> None:
         self.pending_bytes = 0
         self.late = 0.0
+        self.places: dict[Run, Place] | None = None
         self.settled_calls = 0
         self.fails = fails
         self.heirs: list[FakeOwner] = []

@@ -111,6 +111,7 @@ class World:
             self.time,
             self.budget,
             self.ledger,
+            places_wanted=lambda: self.frontend.counters.receipts_wanted > 0,
         )
         self.gate = Gate(self.pipeline)
         self.log = FakeLog()
