@@ -257,7 +257,7 @@ class Answers:
     def _receipts(self, entry: Entry, places: dict[Entry, Place]) -> bytes:
         head = SUCCESS[entry.qos]
         place = places.pop(entry, None)
-        if place is None:  # it was acknowledged on receipt, or is repeated
+        if place is None:  # acknowledged on receipt, repeated, or expired
             return head + head.join(entry.packet_ids)
         kind = PacketType(entry.qos + TYPE_FOR_QOS)
         limit = self._session.peer_packet_limit
