@@ -96,6 +96,11 @@ test: install-tools lint check-lock ## Everything that must pass: style, types, 
 clients: install-tools ## Run MQTT clients of many languages against the adapter, and write their table into README.md; options in CLIENT
 	@$(VENV)/bin/python -m tests.clients $(CLIENT)
 
+.PHONY: conformance
+conformance: install-dev ## Every normative statement of both standards, played in bytes, then listed with its tests
+	@$(VENV)/bin/python -m pytest -q tests/conformance
+	@$(VENV)/bin/python -m tests.conformance.statements
+
 SEEDS ?= 2000
 
 .PHONY: simulate

@@ -36,13 +36,14 @@ class Gate:
         self.resolved: list[PublishHeader] = []
         self.connects: list[tuple[Connect, Callable[[Identity | ConnectRefusedError], None]]] = []
         self.binding: list[tuple[RecordTemplate, Done]] = []
+        self.peers: list[Peer] = []
         self.hold_connects = False
         self.refuse: ConnectRefusedError | None = None
 
     def authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
     ) -> None:
-        assert peer == Peer("peer")
+        self.peers.append(peer)
         self.connects.append((connect, done))
         if not self.hold_connects:
             self.let_in()
