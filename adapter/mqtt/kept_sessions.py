@@ -11,7 +11,7 @@ In memory only: another process does not know of it, and says so, truthfully.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adapter.mqtt.connect import MQTT_5
 
@@ -37,6 +37,7 @@ class KeptSession:
 
     until: float
     exchanges: Exchanges | None
+    timer: Any = None  # forgets it in time; only with exchanges
 
     def end(self) -> None:
         """It is over."""
@@ -70,23 +71,26 @@ class KeptSessions:
         self._sessions[key] = session
         self._counters.sessions_kept = len(self._sessions)
         if exchanges is not None:
-            self._timers.call_later(seconds, self._expire, key, session)
+            session.timer = self._timers.call_later(seconds, self._drop, key)
 
     def resume(self, identity: Identity, *, clean: bool) -> KeptSession | None:
         """The very same device has come: its session, if it is still there and is not to begin anew."""
-        session = self._sessions.pop(identity, None)
+        session = self._take(identity)
         if session is None:
             return None
-        self._counters.sessions_kept = len(self._sessions)
         if clean or self._timers.time() >= session.until:
             session.end()
             return None
         return session
 
-    def _expire(self, identity: Identity, session: KeptSession) -> None:
-        if self._sessions.get(identity) is session:
-            self._drop(identity)
-
     def _drop(self, identity: Identity) -> None:
-        self._sessions.pop(identity).end()
+        session = self._take(identity)
+        if session is not None:
+            session.end()
+
+    def _take(self, identity: Identity) -> KeptSession | None:
+        session = self._sessions.pop(identity, None)
+        if session is not None and session.timer is not None:
+            session.timer.cancel()  # devices come and go more often than a day has seconds
         self._counters.sessions_kept = len(self._sessions)
+        return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from adapter.model import Batch, Fate, Outcome, Place, RecordTemplate, Route, Run, Sink
@@ -12,6 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapter.errors import KafkaError
+
+
+@dataclass(frozen=True)
+class Timer:
+    """A call to come."""
+
+    clock: VirtualTime
+    number: int
+
+    def cancel(self) -> None:
+        self.clock.cancel(self.number)
 
 
 class VirtualTime:
@@ -31,8 +43,19 @@ class VirtualTime:
     def call_soon(self, callback: Callable[..., object], *args: Any) -> None:
         self.call_later(0.0, callback, *args)
 
-    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> None:
-        heapq.heappush(self._due, (self.now + delay, next(self._order), callback, args))
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Timer:
+        number = next(self._order)
+        heapq.heappush(self._due, (self.now + delay, number, callback, args))
+        return Timer(self, number)
+
+    def cancel(self, number: int) -> None:
+        self._due = [each for each in self._due if each[1] != number]
+        heapq.heapify(self._due)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are to come."""
+        return len(self._due)
 
     def turn(self) -> None:
         """Run what is due now."""

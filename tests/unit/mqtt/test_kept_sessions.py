@@ -114,3 +114,15 @@ def test_what_is_pending_is_joined_with_and_without_a_session(*, clean: bool) ->
     world.answer_all()
     assert world.kafka.log["plant", 0] == [b"1"]
     assert second.wire.take() == bytes([0x20, 2, not clean, 0]) + b"\x40\x02\x00\x01"
+
+
+def test_a_device_that_comes_and_goes_leaves_no_more_behind_than_its_session() -> None:
+    world = World()
+    for number in range(1, 51):
+        device = world.accept()
+        device.send(connect("c1", clean=False), publish("t", qos=2, packet_id=number))
+        world.answer_all()
+        device.session.gone()
+    world.time.advance(5)  # what watches over the connections
+    assert world.time.waiting <= 2
+    assert world.frontend.counters.sessions_kept == 1
