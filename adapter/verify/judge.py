@@ -28,8 +28,9 @@ class Sighting(NamedTuple):
 class Story:
     """What one device did and was told, over all of its connections.
 
-    Every PUBLISH packet counts as a transmission, those with DUP too. Positive answers are PUBACKs that say success;
-    5.0's others, with a reason code of 0x80 and more, are refusals. Each connection's PUBACKs are judged on their own.
+    Every PUBLISH packet counts as a transmission, those with DUP too; but not those of QoS 2 that repeat one within a
+    session, for they must not make a record. Positive answers are PUBACKs and PUBRECs that say success; 5.0's others,
+    with a reason code of 0x80 and more, are refusals. Each connection's answers are judged on their own.
     """
 
     name: str
@@ -37,29 +38,29 @@ class Story:
     transmissions: Counter[int] = field(default_factory=Counter)  # number → PUBLISH packets
     acknowledged: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
-    disordered: int = 0  # PUBACKs that were not for the oldest PUBLISH of their connection without one
+    disordered: int = 0  # PUBACKs and PUBRECs that were not for the oldest PUBLISH of their connection without one
     _owed: dict[int, None] = field(default_factory=dict)  # by the current connection, in the order of its PUBLISHes
 
     def connected(self) -> None:
         """A new connection: PUBACKs of the one before will not come."""
         self._owed.clear()
 
-    def sent(self, number: int, qos: int) -> None:
-        """A whole PUBLISH packet was written."""
+    def sent(self, number: int, qos: int, *, within_session: bool = False) -> None:
+        """A whole PUBLISH packet was written; `within_session`: QoS 2, and the session has had this one before."""
         self.published.setdefault(number, qos)
-        self.transmissions[number] += 1
+        self.transmissions[number] += not within_session
         if qos:
             self._owed[number] = None
 
     def answered(self, number: int, *, success: bool = True) -> None:
-        """A PUBACK came. One that nobody waits for counts as out of order."""
+        """A PUBACK or PUBREC came. One that nobody waits for counts as out of order."""
         self.disordered += next(iter(self._owed), None) != number
         self._owed.pop(number, None)
         (self.acknowledged if success else self.refused).add(number)
 
     @property
     def unanswered(self) -> list[int]:
-        """The QoS 1 messages that have had no answer at all, in order: what a device sends again."""
+        """The QoS 1 and 2 messages that have had no answer at all, in order: what a device sends again."""
         known = self.acknowledged | self.refused
         return [number for number, qos in self.published.items() if qos and number not in known]
 
@@ -75,7 +76,7 @@ class Verdict:
     lost: int = 0  # acknowledged, and in no record
     reordered: int = 0  # first occurrences behind a later message of the device, in every partition where they are
     unexplained: int = 0  # further occurrences that nobody sent
-    disordered: int = 0  # PUBACKs out of turn
+    disordered: int = 0  # PUBACKs and PUBRECs out of turn
     refused_but_there: int = 0  # the device was told that Kafka does not have it
     strangers: int = 0  # records of messages that nobody sent
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from tests.simulation.process import Process
 
 MQTT_5 = 5
-CONNACK, PUBACK, PINGRESP, DISCONNECT = 2, 4, 13, 14
+CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, PINGRESP, DISCONNECT = 2, 4, 5, 6, 7, 13, 14
+QOS_2 = 2
+SESSION_EXPIRY = b"\x11\0\0\x01\0"  # 5.0: seconds, longer than any history
 REFUSED = 0x80
 PATIENCE = 3  # how often a message that may be refused for good is sent: 3.1.1 only knows the closed connection
 IMPATIENCE = 5.0  # seconds without a CONNACK
@@ -50,12 +52,16 @@ class Device:
         self._note = note
         self._window = min(told.window, limit) if told.level == MQTT_5 else told.window
         self._next = 0  # index of the next message that was never sent
-        self._waiting: dict[int, plan.Message] = {}  # QoS 1, sent, without an answer that counts
+        self._waiting: dict[int, plan.Message] = {}  # QoS 1 and 2, sent, without an answer that counts
+        self._releasing: dict[int, None] = {}  # QoS 2, from PUBREC to PUBCOMP
+        self._known: set[int] = set()  # QoS 2, what the session has had
+        self._ids: dict[int, int] = {}  # packet identifiers in use → numbers
         self._attempts: dict[int, int] = {}
         self._connections = 0
         self._link: Link | None = None
         self._accepted = False
         self._lost = False
+        self._halved = False  # a packet was sent by half: nothing may follow it
         self._unread = b""
         self._heard = asyncio.Event()
         self._in_flight: set[int] = set()  # on this connection
@@ -64,12 +70,16 @@ class Device:
 
     @property
     def unfinished(self) -> str:
-        return f"{self.plan.name}: {len(self._waiting)} without answer, next is {self._next}"
+        return f"{self.plan.name}: {len(self._waiting) + len(self._releasing)} without answer, next is {self._next}"
+
+    def number(self, packet_id: int) -> int:
+        """Which message an answer is for; 0: none."""
+        return self._ids.get(packet_id, 0)
 
     # -- its life ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until every message was sent, and those with QoS 1 have their answers."""
+        """Until every message was sent, and those with QoS 1 and 2 have their answers."""
         await asyncio.sleep(self.plan.start)
         while not self._finished:
             process = self._process()
@@ -88,11 +98,11 @@ class Device:
 
     @property
     def _finished(self) -> bool:
-        return self._next == len(self.plan.messages) and not self._waiting
+        return self._next == len(self.plan.messages) and not self._waiting and not self._releasing
 
     def _connect(self, process: Process, how: Connection) -> None:
-        name = f"{self._seed}/{self.plan.name}/{self._connections}"
-        self._accepted = self._lost = False
+        chance = f"{self._seed}/{self.plan.name}/{self._connections}"
+        self._accepted = self._lost = self._halved = False
         self._unread = b""
         self._in_flight = set()
         self.story.connected()
@@ -101,7 +111,7 @@ class Device:
         link = self._link = Link(
             process,
             process.loop,
-            name,
+            chance,
             how.chunks,
             lambda data: self._read(number, data),
             lambda data: self._adapter_wrote(number, data),
@@ -109,10 +119,9 @@ class Device:
         )
         process.links.append(link)
         link.listen(slowly=how.slow)
-        level = self.plan.level
-        link.send(
-            packets.connect(self.plan.name, level=level, clean=self.plan.clean, username=self.plan.name, keep_alive=0)
-        )
+        level, clean, name = self.plan.level, self.plan.clean, self.plan.name
+        properties = b"" if clean else SESSION_EXPIRY
+        link.send(packets.connect(name, level=level, clean=clean, username=name, keep_alive=0, properties=properties))
 
     async def _talk(self, how: Connection) -> None:
         link = self._link
@@ -191,11 +200,12 @@ class Device:
             topic,
             payload(self.plan.name, number, message.size, poison=message.poison),
             qos=message.qos,
-            packet_id=number,
+            packet_id=self._id_of(number) if message.qos else 0,
             level=self.plan.level,
             dup=bool(message.qos) and number in self._attempts and not self.plan.clean,
         )
         if half:
+            self._halved = True
             link.send(data[: self._rng.randint(1, len(data) - 1)])
             return
         self._attempts[number] = self._attempts.get(number, 0) + 1
@@ -206,14 +216,31 @@ class Device:
         if self._rng.random() < 0.1:
             link.send(packets.PINGREQ)
 
+    def _id_of(self, number: int) -> int:
+        """The packet identifier of a message; a new one gets the smallest that is free, as many clients do it."""
+        for packet_id, named in self._ids.items():
+            if named == number:
+                return packet_id
+        packet_id = next(free for free in range(1, len(self._ids) + 2) if free not in self._ids)
+        self._ids[packet_id] = number
+        return packet_id
+
+    def _free(self, number: int) -> None:
+        self._in_flight.discard(number)
+        self._ids = {packet_id: named for packet_id, named in self._ids.items() if named != number}
+
     def _arrived(self, connection: int, message: plan.Message) -> None:
         """The adapter has read it whole. What an old connection still brings is a transmission like any other."""
-        self._note(f"{self.plan.name} PUBLISH {message.number} QoS {message.qos} has arrived")
+        number = message.number
+        self._note(f"{self.plan.name} PUBLISH {number} QoS {message.qos} has arrived")
+        within_session = number in self._known
+        if message.qos == QOS_2:
+            self._known.add(number)
         if connection == self._connections:
-            self.story.sent(message.number, message.qos)
+            self.story.sent(number, message.qos, within_session=within_session)
         else:
-            self.story.published.setdefault(message.number, message.qos)
-            self.story.transmissions[message.number] += 1
+            self.story.published.setdefault(number, message.qos)
+            self.story.transmissions[number] += not within_session
 
     # -- listening ---------------------------------------------------------------------------------------------------
 
@@ -232,13 +259,40 @@ class Device:
     def _take(self, kind: int, body: bytes) -> None:
         if kind == CONNACK:
             self._accepted = body[1] == 0
-        elif kind == PUBACK:
-            number = int.from_bytes(body[:2], "big")
+            if self._accepted:
+                self._resume(present=body[0] == 1)
+        elif kind in {PUBACK, PUBREC}:
+            number = self.number(int.from_bytes(body[:2], "big"))
             success = len(body) < 3 or body[2] < REFUSED
             self.story.answered(number, success=success)
-            self._note(f"{self.plan.name} reads PUBACK {number}{'' if success else ' refused'}")
-            self._in_flight.discard(number)
+            name = "PUBACK" if kind == PUBACK else "PUBREC"
+            self._note(f"{self.plan.name} reads {name} {number}{'' if success else ' refused'}")
             self._waiting.pop(number, None)
+            if kind == PUBREC and success:
+                self._releasing[number] = None
+                self._release(number)
+            else:
+                self._free(number)
+        elif kind == PUBCOMP:
+            number = self.number(int.from_bytes(body[:2], "big"))
+            self._note(f"{self.plan.name} reads PUBCOMP {number}")
+            self._releasing.pop(number, None)
+            self._free(number)
+
+    def _resume(self, *, present: bool) -> None:
+        """Go on with the exchanges of QoS 2 if the session is still there; what had its PUBREC is done in any case."""
+        if not present:
+            self._known.clear()
+            for number in self._releasing:
+                self._free(number)
+            self._releasing.clear()
+        for number in self._releasing:
+            self._release(number)
+
+    def _release(self, number: int) -> None:
+        assert self._link is not None
+        if not self._halved:
+            self._link.send(packets.packet(PUBREL << 4 | 2, self._id_of(number).to_bytes(2, "big")))
 
     def _ended(self, connection: int) -> None:
         if connection != self._connections:

@@ -76,6 +76,7 @@ class Cluster:
         self.fenced = 0  # ids up to this one
         self.committed: set[Name] = set()
         self.repeats: Counter[Name] = Counter()  # how often more a record may be there without the device's doing
+        self.given_up: Counter[Name] = Counter()  # of QoS 2: nobody knows whether it is there
         self.dead_letters: set[Name] = set()  # whether they were taken or not
         self.late = 0  # batches that landed when nobody waited for them
         self.seen: Counter[str] = Counter()

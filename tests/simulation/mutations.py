@@ -20,6 +20,8 @@ from adapter.kafka.producer import Producer
 from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Run
 from adapter.mqtt.ack_window import AckWindow
 from adapter.mqtt.answers import Answers
+from adapter.mqtt.exactly_once import Exchanges
+from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
 from adapter.service import Drained, Service
@@ -229,6 +231,32 @@ async def _does_not_drain(self: Service) -> Drained:
     return Drained(0, 0)
 
 
+# -- QoS 2 -----------------------------------------------------------------------------------------------------------
+
+
+def _keeps_sessions_without_their_exchanges(original: Any) -> Any:
+    def keep(self: KeptSessions, identity: Any, seconds: int, _: Any) -> None:
+        original(self, identity, seconds, None)
+
+    return keep
+
+
+def _releases_nothing(self: Exchanges, packet_id: bytes) -> bool:
+    return packet_id in self.owners
+
+
+def _says_pubrec_at_once(original: Any) -> Any:
+    def begins(self: Answers, first: int, packet_id: bytes) -> bool:
+        new: bool = original(self, first, packet_id)
+        assert self.exchanges is not None
+        if new:
+            self.exchanges.owners[packet_id] = None
+            self._repeats(packet_id)
+        return new
+
+    return begins
+
+
 # -- counting, limits, closing -----------------------------------------------------------------------------------------
 
 
@@ -303,6 +331,11 @@ MUTATIONS = (
     Mutation("forgets a run when a batch is cut", LEDGER, 10, ((Lane, "cut_batch", _forgets_a_run_of_a_cut_batch),)),
     Mutation("writes a part of a cut batch twice", "what was sent once is there once", 10,
              ((Lane, "cut_batch", _sends_a_part_of_a_cut_batch_twice),)),
+    Mutation("keeps a session without its exchanges of QoS 2", "a QoS 2 message makes one record", 40,
+             ((KeptSessions, "keep", _keeps_sessions_without_their_exchanges),)),
+    Mutation("does not free a packet identifier at its PUBREL", DURABLE, 10,
+             ((Exchanges, "release", _instead(_releases_nothing)),)),
+    Mutation("says PUBREC at once", DURABLE, 10, ((Answers, "_begins", _says_pubrec_at_once),)),
     Mutation("drops what is pending at a takeover", LEDGER, 10,
              ((Session, "_close", _drops_the_pending_of_the_old_connection),)),
     Mutation("skips the drain", "SIGTERM: what is pending is flushed", 1,

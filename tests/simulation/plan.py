@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 TENANT = "t0"
@@ -198,13 +198,18 @@ def _device(rng: random.Random, name: str) -> Device:
             )
         )
     connections = tuple(_connection(rng) for _ in range(rng.choice((0, 1, 1, 2, 4))))
+    level = rng.choice((4, 5))
+    clean = rng.random() < 0.5
+    qos_2 = rng.choice((0.0, 0.0, 0.4, 1.0))
     return Device(
         name=name,
-        level=rng.choice((4, 5)),
-        clean=rng.random() < 0.5,
+        level=level,
+        clean=clean,
         window=rng.choice((1, 3, 30)),
         start=_round(rng.uniform(0.0, 1.5)),
-        messages=tuple(messages),
+        messages=tuple(
+            replace(message, qos=2) if message.qos and rng.random() < qos_2 else message for message in messages
+        ),
         connections=connections,
     )
 

@@ -12,21 +12,23 @@ from adapter import wiring
 from adapter.errors import ConnectRefusedError
 from adapter.identity.gatekeeper import Gatekeeper
 from adapter.kafka.producer import Producer
-from adapter.model import Identity
+from adapter.model import Fate, Identity
+from adapter.mqtt.exactly_once import QOS_2
 from adapter.reasons import ReasonCode
 from adapter.service import Drained, Service
 from adapter.settings import Settings
 from tests.simulation.kafka_client import Client
+from tests.simulation.payload import name_of
 from tests.simulation.plan import DEAD_LETTERS, TENANT
 from tests.simulation.virtual_loop import process_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from adapter.counters import Ledger
     from adapter.delivery.budget import Budget
     from adapter.delivery.pipeline import Pipeline
-    from adapter.model import Connect
+    from adapter.model import Connect, Outcome, Run
     from adapter.mqtt.frontend import Frontend
     from adapter.peer import Peer
     from tests.simulation.kafka_cluster import Cluster
@@ -106,6 +108,8 @@ class SimulatedService(Service):
 
     async def start(self, stopping: asyncio.Event) -> None:
         await super().start(stopping)
+        if self._pipeline is not None:
+            self._note_what_is_given_up(self._pipeline)
         frontend = self._frontend
         fleet = self._config.fleet
         if frontend is not None and fleet:
@@ -115,6 +119,19 @@ class SimulatedService(Service):
                 frontend.timers.call_later(fleet, paced, close, jitter)
 
             frontend.close_paced = behind_the_fleet  # type: ignore[method-assign] # as if many had failed before
+
+    def _note_what_is_given_up(self, pipeline: Pipeline) -> None:
+        """Of QoS 2: it may be there all the same, so its repeat may be the second."""
+        settle = pipeline._settle
+
+        def noting(runs: Iterable[Run], outcome: Outcome) -> None:
+            runs = list(runs)
+            for run in runs:
+                if run.qos == QOS_2 and run.outcome is None and outcome.fate is Fate.UNKNOWN:
+                    self._cluster.given_up.update(map(name_of, run.payloads))
+            settle(runs, outcome)
+
+        pipeline._settle = noting  # type: ignore[method-assign]
 
     def _make_producer(self) -> Producer:
         return Producer(

@@ -6,7 +6,8 @@
 - A message that was refused, and whose refusal was lost with the connection, is sent once more: the same.
 - Dead letters are where they are in the order in which they were refused, which is not that of the device. One that
   the dead-letter topic did not take, or whose PUBACK was lost, and that is taken when it is sent again, comes late.
-- How often a record may be there without the device's doing is known record by record.
+- How often a record may be there without the device's doing is known record by record. What is repeated with QoS 2
+  within its session is there once, unless it was given up: then the repeat is a new message.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ def sentence(cluster: Cluster, stories: list[Story], refused: set[Name]) -> tupl
     for story in stories:  # who was refused after a first try of unknown outcome was told the truth about the second
         tries = {number: story.transmissions[number] + cluster.repeats[story.name, number] for number in story.refused}
         story.refused = {number for number, count in tries.items() if count <= 1}
-    repeats = cluster.repeats.total()
+    forgiven = cluster.repeats + cluster.given_up
+    repeats = forgiven.total()
     ordered = judge(stories, filter(has_a_place, sightings), repeats=repeats)
     across = judge(stories, filter(has_a_place, (each for _, each in in_turn)), repeats=repeats)
     verdict = replace(judge(stories, sightings, repeats=repeats), reordered=ordered.reordered)
@@ -60,7 +62,7 @@ def sentence(cluster: Cluster, stories: list[Story], refused: set[Name]) -> tupl
         f"{story.name} {number} was sent {times} times, and is there {occurred[story.name, number]} times"
         for story in stories
         for number, times in story.transmissions.items()
-        if occurred[story.name, number] > times + cluster.repeats[story.name, number]
+        if occurred[story.name, number] > times + forgiven[story.name, number]
     ]
     return verdict, complaints
 

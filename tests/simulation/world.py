@@ -21,7 +21,7 @@ from adapter.reasons import Reason
 from adapter.verify.judge import Verdict
 from adapter.wiring import RUNS_IN_A_BATCH
 from tests.simulation import faults
-from tests.simulation.device import PUBACK, REFUSED, Device, split
+from tests.simulation.device import PUBACK, PUBREC, REFUSED, Device, split
 from tests.simulation.kafka_cluster import BrokenPromiseError, Cluster
 from tests.simulation.process import Process, SimulatedService
 from tests.simulation.sentence import sentence
@@ -38,7 +38,7 @@ DOWN = 0.7  # seconds between two processes
 CLOSED_WITHIN = 4.0  # seconds: closings are paced
 ROUND_TRIPS = 4
 CALM = 4.0  # seconds after which a fault has no consequences any more, for a drain
-FAULTS_OF_OURS = ("a task of the producer failed", "topic look-up failed", "authentication failed")
+FAULTS_OF_OURS = ("a task of the producer failed", "topic look-up failed", "authentication failed", "protocol error")
 
 
 @dataclass
@@ -178,7 +178,7 @@ class World:
         if before:
             self.cluster.seen["drained with messages pending"] += 1
         ledger = process.ledger
-        left_out = sum(ledger.dropped[qos][Reason.SHUTDOWN] for qos in (0, 1))
+        left_out = sum(ledger.dropped[qos][Reason.SHUTDOWN] for qos in range(3))
         # Every search for a record that Kafka rejects takes a few answers more.
         searches = any(message.poison for device in self._plan.devices for message in device.messages)
         # A topic may come back smaller; what waits for a partition that is no more waits for the delivery timeout.
@@ -245,9 +245,9 @@ class World:
     def _adapter_wrote(self, device: Device, data: bytes) -> None:
         """Before the device reads it: whatever is acknowledged must be in Kafka by now."""
         for kind, body in split(data)[0]:
-            if kind != PUBACK:
+            if kind not in {PUBACK, PUBREC}:
                 continue
-            number = int.from_bytes(body[:2], "big")
+            number = device.number(int.from_bytes(body[:2], "big"))
             if len(body) > 2 and body[2] >= REFUSED:
                 self._note(f"{device.plan.name} PUBACK {number} refused")
                 self._refused.add((device.plan.name, number))
@@ -259,7 +259,7 @@ class World:
     def _account(self, process: Process) -> None:
         seen = self.cluster.seen
         ledger = process.ledger
-        for qos in (0, 1):
+        for qos in range(3):
             seen[f"QoS {qos} acknowledged"] += ledger.acknowledged[qos]
             seen[f"QoS {qos} unknown"] += ledger.unknown[qos]
             for what, counts in (("refused", ledger.refused[qos]), ("dropped", ledger.dropped[qos])):
