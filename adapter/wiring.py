@@ -77,6 +77,7 @@ def identity_config(settings: Settings) -> IdentityConfig:
         gateways=auth.gateways,
         threads=auth.threads,
         timeout=auth.timeout,
+        certificate_identity=auth.certificate_identity,
     )
 
 

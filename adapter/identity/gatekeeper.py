@@ -1,19 +1,21 @@
 """Who may connect, and who may publish where: the adapter's rules around the answers of amqtt's plugins.
 
-A user name becomes a tenant and a device only when a plugin has verified it. Where authentication is required, somebody
-must say yes; where it is not, devices without credentials are let in, and credentials that are shown are still checked
-if there is a plugin for it.
+A user name becomes a tenant and a device only when a plugin has verified it; a client certificate, when TLS has and the
+operator's pattern names them. Where authentication is required, somebody must say yes; where it is not, devices without
+credentials are let in, and credentials that are shown are still checked if there is a plugin for it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from amqtt.session import Session
 
 from adapter.errors import ConfigurationError, ConnectRefusedError
+from adapter.identity.certificate import CertificateNames
 from adapter.identity.loading import PLUGINS, plan
 from adapter.identity.naming import identity_of
 from adapter.identity.plugin_set import PluginFailedError
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 3.0
 
+_NO_CERTIFICATE = "the server requires a client certificate that names a device"
 _NOBODY_COULD_CONNECT = (
     f"{PLUGINS} names no plugin that checks credentials, and authentication is required: nobody could connect; set "
     f'{PLUGINS}={{"amqtt.plugins.authentication.FileAuthPlugin": {{"password_file": "..."}}}} '
@@ -54,12 +57,13 @@ class IdentityConfig:
     gateways: tuple[str, ...]
     threads: int = 4
     timeout: float = 10.0
+    certificate_identity: str | None = None  # the pattern of `CertificateNames`
 
 
 def check_plugins(config: IdentityConfig) -> PluginPlan:
     """Find whether the plugins can be used, without making one. Raises ConfigurationError with all that is wrong."""
     plugins = plan(config.plugins)
-    if config.required and not plugins.authenticates:
+    if config.required and not plugins.authenticates and config.certificate_identity is None:
         raise ConfigurationError(_NOBODY_COULD_CONNECT)
     return plugins
 
@@ -71,6 +75,9 @@ class Gatekeeper:
         self._config = config
         self._log: Log = structlog.get_logger(__name__) if log is None else log
         self._threads: PluginThreads | None = None
+        pattern = config.certificate_identity
+        self._certificate_names = CertificateNames(pattern) if pattern is not None else None
+        self._reads_certificates = False
         self._authenticates = False
         self._checks_topics = False
 
@@ -81,6 +88,7 @@ class Gatekeeper:
         if not plugins.configs:
             return
         self._authenticates = plugins.authenticates
+        self._reads_certificates = plugins.reads_certificates
         self._checks_topics = plugins.checks_topics
         self._threads = PluginThreads(
             plugins.configs,
@@ -114,12 +122,17 @@ class Gatekeeper:
 
     async def authenticate(self, connect: Connect, peer: Peer) -> Identity:
         """Decide on a CONNECT from `peer`. Raises ConnectRefusedError."""
+        named = self._named(connect, peer)
+        if named is None and self._certificate_names is not None and self._config.required and not self._authenticates:
+            raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, _NO_CERTIFICATE)
         if self._threads is None:
-            return Identity(connect.client_id, connect.username)
+            return named or Identity(connect.client_id, connect.username)
         try:
             session = session_of(connect, peer)
         except PasswordNotTextError as error:
             raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, str(error)) from error
+        if named is not None:
+            return await self._authenticate_named(self._threads, named, session)
         given = connect.username is not None or connect.password is not None
         verified = False
         if self._authenticates and (given or self._config.required):
@@ -131,6 +144,31 @@ class Gatekeeper:
                 session.username = None
                 session.is_anonymous = True
             identity = Identity(connect.client_id, session.username)
+        return self._with_session(identity, session)
+
+    def _named(self, connect: Connect, peer: Peer) -> Identity | None:
+        """Who the certificate says it is; None when it does not say. Raises ConnectRefusedError for another's name."""
+        names = self._certificate_names
+        found = names.name(peer.certificate) if names is not None and peer.certificate is not None else None
+        if found is None:
+            return None
+        tenant, device = found
+        username = f"{device}@{tenant}"
+        if connect.username not in {None, "", username}:
+            raise ConnectRefusedError(
+                ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the user name is not that of the client certificate"
+            )
+        gateway = any(fnmatchcase(username, pattern) for pattern in self._config.gateways)
+        return Identity(connect.client_id, username, tenant, device, gateway)
+
+    async def _authenticate_named(self, threads: PluginThreads, named: Identity, session: Session) -> Identity:
+        """The certificate is enough. A password beside it must be right, and amqtt's own plugin for it must agree."""
+        session.username = named.username
+        if self._authenticates and (session.password is not None or self._reads_certificates):
+            await self._verify(threads, session, given=True)
+        return self._with_session(named, session)
+
+    def _with_session(self, identity: Identity, session: Session) -> Identity:
         # Plugins find in a later question what they have left in the session, and the password, which may be a token
         # that lists topics. It is 7 KiB a connection, so only where it is needed.
         return replace(identity, plugin_session=session) if self._checks_topics else identity

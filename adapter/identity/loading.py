@@ -39,6 +39,7 @@ class PluginPlan:
     configs: dict[str, dict[str, Any]]
     authenticates: bool
     checks_topics: bool
+    reads_certificates: bool
 
 
 def plan(plugins: Mapping[str, Mapping[str, Any]]) -> PluginPlan:
@@ -62,7 +63,13 @@ def plan(plugins: Mapping[str, Mapping[str, Any]]) -> PluginPlan:
         configs,
         authenticates=any(issubclass(plugin, BaseAuthPlugin) for plugin in classes),
         checks_topics=any(issubclass(plugin, BaseTopicPlugin) for plugin in classes),
+        reads_certificates=any(reads_certificates(plugin) for plugin in classes),
     )
+
+
+def reads_certificates(plugin: type) -> bool:
+    """Whether it is amqtt's certificate plugin, or made of it. By name: its module needs a library that may miss."""
+    return any(base.__module__ == "amqtt.contrib.cert" for base in plugin.__mro__)
 
 
 def _import(path: str) -> type[BasePlugin[Any]]:

@@ -19,7 +19,7 @@ from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.identity.context import AdapterContext
-from adapter.identity.loading import PLUGINS
+from adapter.identity.loading import PLUGINS, reads_certificates
 
 if TYPE_CHECKING:
     from amqtt.plugins.base import BasePlugin
@@ -94,8 +94,11 @@ class PluginSet:
                 return Verdict(allowed=False)
             allowed = True
             # A plugin that says yes without looking at the password calls the session anonymous; AnonymousAuthPlugin
-            # does not when it wants a user name, and looks no closer then.
-            verified = verified or not (session.is_anonymous or isinstance(plugin, AnonymousAuthPlugin))
+            # does not when it wants a user name, and looks no closer then. The certificate plugin compares the client
+            # identifier, and never looks at the user name.
+            verified = verified or not (
+                session.is_anonymous or isinstance(plugin, AnonymousAuthPlugin) or reads_certificates(type(plugin))
+            )
             anonymous = anonymous or session.is_anonymous
         session.is_anonymous = anonymous
         return Verdict(allowed, verified)

@@ -23,6 +23,19 @@ class PasswordNotTextError(AdapterError):
         super().__init__("the password is not UTF-8, which this server needs")
 
 
+class ShownCertificate:
+    """The client's certificate where amqtt's plugins look for it: they ask the connection's TLS object."""
+
+    __slots__ = ("_der",)
+
+    def __init__(self, der: bytes) -> None:
+        self._der = der
+
+    def getpeercert(self, binary_form: bool = False) -> bytes | dict[str, object]:  # noqa: FBT001, FBT002 - `ssl`'s
+        """As of `ssl.SSLObject`; the decoded form is not kept, and empty as of a certificate that was not verified."""
+        return self._der if binary_form else {}
+
+
 class PluginSession(Session):
     """A Session that makes its state machine when somebody looks at it.
 
@@ -51,6 +64,8 @@ def session_of(connect: Connect, peer: Peer) -> Session:
     except UnicodeDecodeError:
         raise PasswordNotTextError from None  # the error would carry the password
     session.remote_address = peer.address
+    if peer.certificate is not None:
+        session.ssl_object = ShownCertificate(peer.certificate.der)  # type: ignore[assignment] # all that plugins ask it
     session.clean_session = connect.clean_start
     session.keep_alive = connect.keep_alive
     if connect.will is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adapter import wiring
+from adapter.certificates import make_context
 from adapter.errors import ConfigurationError
 from adapter.kafka.inspection import inspect
 from adapter.preflight.brokers import check_brokers
@@ -53,9 +54,10 @@ async def preflight(settings: Settings, asked: Asked, here: Here, limit: float) 
         findings += (from_problem("routes", problem) for problem in error.problems)
     findings += check_identity(wiring.identity_config(settings))
     findings += _machine(settings, here)
+    findings += _listeners_certificates(settings, here.clock())
     if settings.kafka.bootstrap_servers == EMBEDDED:
         return findings
-    findings += _certificates(settings, here.clock())
+    findings += _kafka_certificates(settings, here.clock())
     topics = topics_to_check(settings, rules, asked)
     try:
         inspection = await inspect(wiring.kafka_options(settings), topics, here.clock, limit)
@@ -74,13 +76,32 @@ def _doubtful(line: str) -> Finding:
 
 
 def _machine(settings: Settings, here: Here) -> Iterator[Finding]:
-    mqtt = Listener("ADAPTER_MQTT__PORT", settings.mqtt.host, settings.mqtt.port)
-    http = Listener("ADAPTER_HTTP__PORT", settings.http.host, settings.http.port)
-    yield from check_ports((mqtt, http))
+    listeners = [
+        Listener("ADAPTER_MQTT__PORT", settings.mqtt.host, settings.mqtt.port),
+        Listener("ADAPTER_TLS__PORT", settings.tls.host, settings.tls.port),
+        Listener("ADAPTER_WS__PORT", settings.ws.host, settings.ws.port),
+        Listener("ADAPTER_WSS__PORT", settings.wss.host, settings.wss.port),
+        Listener("ADAPTER_HTTP__PORT", settings.http.host, settings.http.port),
+    ]
+    yield from check_ports(listeners)
     yield from check_open_files(settings.mqtt.max_connections, here.other_files, here.open_files)
 
 
-def _certificates(settings: Settings, now: float) -> Iterator[Finding]:
+def _listeners_certificates(settings: Settings, now: float) -> Iterator[Finding]:
+    config = wiring.tls_config(settings)
+    if config is None:
+        return
+    try:
+        make_context(config)
+    except ConfigurationError as error:
+        yield from (from_problem("certificate", problem) for problem in error.problems)
+        return
+    yield check_file("ADAPTER_TLS__CERTFILE", config.certfile, now, authorities=False)
+    if config.cafile is not None:
+        yield check_file("ADAPTER_TLS__CAFILE", config.cafile, now, authorities=True)
+
+
+def _kafka_certificates(settings: Settings, now: float) -> Iterator[Finding]:
     kafka = settings.kafka
     if kafka.ssl_cafile is not None:
         yield check_file("ADAPTER_KAFKA__SSL_CAFILE", kafka.ssl_cafile, now, authorities=True)

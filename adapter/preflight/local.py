@@ -30,7 +30,7 @@ class Listener:
 
 
 def check_ports(listeners: Sequence[Listener]) -> Iterator[Finding]:
-    """Whether each could listen, all of them together."""
+    """Whether each could listen, all of them together; `host` may be several with commas between."""
     for number, listener in enumerate(listeners):
         rival = next((other for other in listeners[:number] if _collide(listener, other)), None)
         if rival is None:
@@ -41,8 +41,10 @@ def check_ports(listeners: Sequence[Listener]) -> Iterator[Finding]:
 
 
 def _collide(one: Listener, other: Listener) -> bool:
-    hosts = {one.host, other.host}
-    return bool(one.port) and one.port == other.port and (len(hosts) == 1 or bool(hosts & EVERY_ADDRESS))
+    if not one.port or one.port != other.port:
+        return False
+    mine, others = set(one.host.split(",")), set(other.host.split(","))
+    return bool(mine & others or (mine | others) & EVERY_ADDRESS)
 
 
 def _check_port(variable: str, host: str, port: int | None) -> Finding:
@@ -51,7 +53,8 @@ def _check_port(variable: str, host: str, port: int | None) -> Finding:
         return ok("port", variable, "empty: off")
     address = f"{host}:{port}"
     try:
-        _bind(host, port)
+        for one in host.split(","):
+            _bind(one, port)
     except OSError as error:
         fix = f"end what listens there (the adapter itself, if it runs), or set {variable} to another port"
         return failed("port", variable, f"{address} cannot be used ({os.strerror(error.errno or 0)})", fix)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapter.errors import ConfigurationError
+from adapter.identity.certificate import VARIABLE as CERTIFICATE_IDENTITY
+from adapter.identity.certificate import CertificateNames
 from adapter.settings.kinds import ClientCertificates
 from adapter.settings.problem import Problem
 
@@ -43,6 +46,22 @@ def check_listeners(settings: Settings) -> Iterator[Problem]:
     elif tls.cafile is None:
         text = f"is needed with {CLIENT_CERTIFICATES}={tls.client_certificates.value}; set it"
         yield Problem(CAFILE, None, text, (CLIENT_CERTIFICATES,))
+    yield from _certificate_identity(settings)
+
+
+def _certificate_identity(settings: Settings) -> Iterator[Problem]:
+    """Identity knows what a pattern must be; it is asked here so that its problem comes with all others."""
+    pattern = settings.auth.certificate_identity
+    if pattern is None:
+        return
+    if not uses_tls(settings) or settings.tls.client_certificates is ClientCertificates.OFF:
+        text = f"is not used without {CLIENT_CERTIFICATES}; set that to optional or required, or remove it"
+        yield Problem(CERTIFICATE_IDENTITY, pattern, text, (CLIENT_CERTIFICATES, TLS_PORT, WSS_PORT))
+    try:
+        CertificateNames(pattern)
+    except ConfigurationError as error:
+        text = error.problems[0].removeprefix(f"{CERTIFICATE_IDENTITY}: ")
+        yield Problem(CERTIFICATE_IDENTITY, pattern, f"is no pattern: {text}")
 
 
 def uses_tls(settings: Settings) -> bool:

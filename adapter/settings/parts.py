@@ -225,6 +225,12 @@ class AuthSettings(Part):
         repr=False,  # a plugin's configuration may hold its passwords
         description="amqtt plugins that check credentials and topics, as JSON: class → its configuration.",
     )
+    certificate_identity: kinds.OptionalText = Field(
+        default=None,
+        description="Where in a client certificate tenant and device stand: `CN={device}@{tenant}`, "
+        "`O={tenant},CN={device}`, `uri=spiffe://example.com/{tenant}/{device}`, `tenant=demo,CN={device}`; kinds are "
+        "those of the subject, `dns`, `uri`, `email` and `ip`. Such a device needs no user name.",
+    )
     gateways: kinds.Gateways = Field(
         default=(),
         description="User names, or patterns of them, that may publish for other devices of their tenant: "
