@@ -40,7 +40,7 @@ class CertificateNames:
                 found += names
                 self._rules.append((kind, regex))
             else:
-                raise _wrong(f"{part.strip()!r} is not KIND=text with one of {', '.join(KINDS)}, or tenant=name")
+                raise _wrong(f"every part must be KIND=text with one of {', '.join(KINDS)}, or tenant=name")
         if sorted(found) != [DEVICE, TENANT]:
             raise _wrong("{device} must stand there once, and {tenant} or tenant=name once")
 
@@ -63,9 +63,9 @@ def _regex(text: str) -> tuple[re.Pattern[str], list[str]]:
     pieces = _PLACEHOLDER.split(text)  # literal, name, literal, name … literal
     literals, names = pieces[::2], pieces[1::2]
     if any(name not in {DEVICE, TENANT} for name in names) or any("{" in one or "}" in one for one in literals):
-        raise _wrong(f"{text!r} may hold {{device}} and {{tenant}} and no other braces")
+        raise _wrong("a text may hold {device} and {tenant} and no other braces")
     if not all(literals[1:-1]):
-        raise _wrong(f"{text!r} does not say where the one name ends and the other begins")
+        raise _wrong("a text does not say where {device} ends and {tenant} begins, or the other way round")
     expression = re.escape(literals[0])
     for place, name in enumerate(names):
         beside = re.escape(literals[place][-1:] + literals[place + 1][:1])
@@ -75,4 +75,5 @@ def _regex(text: str) -> tuple[re.Pattern[str], list[str]]:
 
 
 def _wrong(text: str) -> ConfigurationError:
+    # The pattern is not repeated: in its place may stand what is none of its readers' business.
     return ConfigurationError(f"{VARIABLE}: {text}")

@@ -1,0 +1,203 @@
+"""WebSocket around a session: who may open one, what is taken, what is answered; devices speak with the library."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.typing import Origin
+
+from adapter.mqtt.layered_connection import LayeredConnection, Layers
+from adapter.mqtt.websocket import LARGEST_REQUEST, WebSocketConfig
+from tests.support.front_end import World
+from tests.support.packets import DISCONNECT, PINGREQ, connect, publish
+from tests.support.wires import Socket, WebSocketDevice
+
+CONFIG = WebSocketConfig(max_message_size=1000)
+CONNACK = b"\x20\x02\x00\x00"
+NORMAL, PROTOCOL_ERROR, TOO_BIG = b"\x03\xe8", b"\x03\xea", b"\x03\xf1"
+
+
+class Site:
+    """A listener for WebSocket."""
+
+    def __init__(self, config: WebSocketConfig = CONFIG) -> None:
+        self.world = World()
+        self.layers = Layers(websocket=config)
+
+    def accept(self) -> Socket:
+        return Socket(LayeredConnection(self.world.frontend, self.layers))
+
+    def device(self) -> tuple[Socket, WebSocketDevice]:
+        """One whose MQTT connection is open."""
+        socket = self.accept()
+        device = WebSocketDevice(socket)
+        assert device.upgrade().status_code == 101
+        device.send(connect())
+        assert device.take() == CONNACK
+        return socket, device
+
+    @property
+    def closed(self) -> dict[str, int]:
+        return dict(self.world.frontend.counters.closed)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/mqtt", 101), ("/mqtt?token=x", 101), ("/", 404), ("/mqtt/", 404), ("/mqttx", 404)]
+)
+async def test_only_its_own_path_is_mqtt(path: str, status: int) -> None:
+    site = Site()
+    socket = site.accept()
+    assert WebSocketDevice(socket, path).upgrade().status_code == status
+    assert socket.closed is (status != 101)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(None, 101), ("https://plant.example", 101), ("https://evil.example", 403), ("http://plant.example", 403)],
+)
+async def test_pages_from_elsewhere_may_not_connect(origin: str | None, status: int) -> None:
+    site = Site(replace(CONFIG, origins=("https://plant.example",)))
+    device = WebSocketDevice(site.accept(), origin=None if origin is None else Origin(origin))
+    assert device.upgrade().status_code == status
+
+
+async def test_without_a_list_every_page_may() -> None:
+    assert WebSocketDevice(Site().accept(), origin=Origin("https://any.example")).upgrade().status_code == 101
+
+
+async def test_what_comes_right_behind_the_request_is_read() -> None:
+    socket = Site().accept()
+    frame = Frame(Opcode.BINARY, connect()).serialize(mask=True)
+    device = WebSocketDevice(socket)
+    answer = device.upgrade(frame)
+    assert answer.status_code == 101
+    assert not socket.closed
+
+
+async def test_nothing_is_compressed_also_for_who_offers_it() -> None:
+    socket = Site().accept()
+    socket.send(
+        b"GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n"
+        b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n"
+    )
+    answer = socket.take()
+    assert b" 101 " in answer
+    assert b"Extensions" not in answer
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00\r\n\r\n",
+        b"GET /mqtt\r\n\r\n",
+        b"POST /mqtt HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /mqtt HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /mqtt HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        b"GET /mqtt HTTP/1.1\r\n" + b"A: b\r\n" * 300 + b"\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /mqtt HTTP/1.1\r\n\xff\x00: \xff\r\n\r\n",
+    ],
+)
+async def test_what_is_no_upgrade_is_refused(request_: bytes) -> None:
+    site = Site()
+    socket = site.accept()
+    socket.send(request_)
+    assert b" 101 " not in socket.take()
+    assert socket.closed
+    assert site.closed == {"protocol_error": 1}
+
+
+async def test_a_request_without_end_is_read_no_further() -> None:
+    site = Site()
+    socket = site.accept()
+    socket.send(b"GET /mqtt HTTP/1.1\r\nX: ")
+    for _ in range(LARGEST_REQUEST // 1000 + 1):
+        socket.send(b"x" * 1000)
+    assert socket.closed
+    assert site.closed == {"protocol_error": 1}
+
+
+async def test_an_upgrade_that_does_not_end_is_ended() -> None:
+    site = Site()
+    socket = site.accept()
+    socket.send(b"GET /mqtt HTTP/1.1\r\n")
+    site.world.time.advance(12.0)
+    assert socket.closed
+    assert site.closed == {"handshake_timeout": 1}
+
+
+async def test_a_ping_is_answered_and_a_pong_is_not() -> None:
+    _, device = Site().device()
+    device.protocol.send_ping(b"are you there")
+    device.protocol.send_pong(b"I am")
+    device.flush()
+    assert device.frames() == [(Opcode.PONG, b"are you there")]
+
+
+async def test_a_device_that_says_goodbye_in_websocket_is_answered_and_closed() -> None:
+    site = Site()
+    socket, device = site.device()
+    device.protocol.send_close(1000)
+    device.flush()
+    assert device.frames() == [(Opcode.CLOSE, NORMAL)]
+    assert socket.closed
+    assert site.closed == {"connection_lost": 1}
+
+
+async def test_after_an_mqtt_disconnect_the_adapter_says_goodbye() -> None:
+    site = Site()
+    socket, device = site.device()
+    device.send(DISCONNECT)
+    assert device.frames() == [(Opcode.CLOSE, NORMAL)]
+    assert socket.closed
+    assert site.closed == {"client_disconnect": 1}
+
+
+@pytest.mark.parametrize(
+    ("frames", "code"),
+    [
+        (Frame(Opcode.BINARY, PINGREQ).serialize(mask=False), PROTOCOL_ERROR),
+        (Frame(Opcode.BINARY, b"x" * 1001).serialize(mask=True), TOO_BIG),
+        (Frame(Opcode.CONT, PINGREQ).serialize(mask=True), PROTOCOL_ERROR),
+        (b"\xc2\x82\0\0\0\0" + PINGREQ, PROTOCOL_ERROR),
+        (b"\x83\x80\0\0\0\0", PROTOCOL_ERROR),
+        (b"\x89\xfe\0\x7e\0\0\0\0" + bytes(126), PROTOCOL_ERROR),
+        (b"\x09\x80\0\0\0\0", PROTOCOL_ERROR),
+        (b"\x82\xff" + b"\xff" * 8 + bytes(4), TOO_BIG),
+    ],
+    ids=["unmasked", "too large", "continues nothing", "compressed", "unknown", "long ping", "cut ping", "giant"],
+)
+async def test_frames_against_the_rules_end_the_connection(frames: bytes, code: bytes) -> None:
+    site = Site()
+    socket, device = site.device()
+    socket.send(frames)
+    [(opcode, reason)] = device.frames()
+    assert opcode is Opcode.CLOSE
+    assert reason[:2] in {code, PROTOCOL_ERROR}
+    assert socket.closed
+    assert site.closed == {"protocol_error": 1}
+
+
+async def test_fragments_without_end_are_too_large_together() -> None:
+    site = Site()
+    socket, device = site.device()
+    device.protocol.send_binary(b"\x30", fin=False)
+    device.flush()
+    for _ in range(101):
+        device.protocol.send_continuation(bytes(10), fin=False)
+        device.flush()
+    assert socket.closed
+
+
+async def test_a_session_that_pauses_pauses_the_socket() -> None:
+    site = Site()
+    socket, device = site.device()
+    device.send(publish("later/t", packet_id=1) + publish("t", packet_id=2))
+    assert not socket.transport.reading
+    site.world.gate.answer()
+    site.world.answer_all()
+    assert socket.transport.reading
+    assert device.take() == b"\x40\x02\x00\x01\x40\x02\x00\x02"
