@@ -42,6 +42,7 @@ class FrontEndCounters:
         "connections_accepted",
         "connects_refused",
         "joined",
+        "limited",
         "packets_received",
         "packets_sent",
         "paused",
@@ -61,6 +62,7 @@ class FrontEndCounters:
         self.connects_refused: Counter[ReasonCode] = Counter()
         self.closed: Counter[str] = Counter()  # by cause: a few fixed words, see mqtt/session.py
         self.joined = 0  # publishes that repeated a pending one: one record for both
+        self.limited: Counter[str] = Counter()  # by the limit that was reached, see mqtt/limits.py
         self.paused = 0  # connections that we do not read now
         self.packets_received = [0] * 16
         self.packets_sent = [0] * 16

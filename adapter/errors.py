@@ -3,7 +3,8 @@
 AdapterError
 ├── ConfigurationError       what an operator set cannot be run; names the variable and the fix
 ├── ProtocolError            a peer broke MQTT; carries the reason code that ends its connection
-│   └── MalformedPacketError     the bytes cannot be parsed (0x81)
+│   ├── MalformedPacketError     the bytes cannot be parsed (0x81)
+│   └── LimitError               MQTT allows it, we do not
 ├── ConnectRefusedError      a CONNECT is answered with a CONNACK that refuses
 └── KafkaError               Kafka did not take a batch, or cannot be asked
 ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
@@ -40,6 +41,14 @@ class MalformedPacketError(ProtocolError):
 
     def __init__(self, text: str) -> None:
         super().__init__(ReasonCode.MALFORMED_PACKET, text)
+
+
+class LimitError(ProtocolError):
+    """A limit of ours that ends the connection; `limit` is its name in metrics."""
+
+    def __init__(self, code: ReasonCode, limit: str, text: str) -> None:
+        super().__init__(code, text)
+        self.limit = limit
 
 
 class ConnectRefusedError(AdapterError):

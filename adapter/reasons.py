@@ -60,6 +60,8 @@ class Reason(StrEnum):
     KAFKA_TOPIC_MISSING = "kafka_topic_missing"
     TOO_LARGE = "too_large"
     REJECTED_BY_KAFKA = "rejected_by_kafka"
+    PAYLOAD_FORMAT = "payload_format"  # not UTF-8, though the device says so
+    LIMIT = "limit"  # more of something than one message may have
     UNRELEASED = "unreleased"  # QoS 2: too many wait for their PUBREL
     # Dropped: it might have been right, but could not be kept.
     BUDGET = "budget"
@@ -79,6 +81,8 @@ PUBACK_CODE = {
     Reason.KAFKA_TOPIC_MISSING: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
     Reason.TOO_LARGE: ReasonCode.QUOTA_EXCEEDED,
     Reason.REJECTED_BY_KAFKA: ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR,
+    Reason.PAYLOAD_FORMAT: ReasonCode.PAYLOAD_FORMAT_INVALID,
+    Reason.LIMIT: ReasonCode.QUOTA_EXCEEDED,
     Reason.UNRELEASED: ReasonCode.QUOTA_EXCEEDED,
 }
 

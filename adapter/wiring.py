@@ -14,6 +14,7 @@ from adapter.kafka.options import KafkaOptions
 from adapter.model import Delivery
 from adapter.mqtt.frontend import MqttConfig
 from adapter.mqtt.layered_connection import Layers
+from adapter.mqtt.limits import Limits
 from adapter.mqtt.websocket import WebSocketConfig
 from adapter.routing.config import RoutingConfig
 from adapter.routing.router import Router
@@ -121,6 +122,7 @@ def pipeline_config(settings: Settings) -> PipelineConfig:
 def mqtt_config(settings: Settings) -> MqttConfig:
     """For `adapter.mqtt`."""
     mqtt = settings.mqtt
+    limits = settings.limits
     batch = settings.kafka.max_batch_size - BATCH_HEADER
     return MqttConfig(
         max_packet_size=mqtt.max_packet_size,
@@ -134,6 +136,22 @@ def mqtt_config(settings: Settings) -> MqttConfig:
         max_topic_length=mqtt.max_topic_length,
         topic_alias_maximum=mqtt.topic_alias_maximum,
         max_will_bytes=mqtt.max_will_bytes,
+        check_payload_format=mqtt.check_payload_format,
+        server_keep_alive=mqtt.server_keep_alive,
+        limits=Limits(
+            unauthenticated=limits.unauthenticated,
+            unauthenticated_bytes=limits.unauthenticated_bytes,
+            connections_per_address=limits.connections_per_address,
+            connects_per_second=limits.connects_per_second,
+            connects_per_second_per_address=limits.connects_per_second_per_address,
+            refusal_delay=limits.refusal_delay,
+            connect_size=limits.connect_size,
+            packet_seconds=limits.packet_seconds,
+            slow_reader_seconds=limits.slow_reader_seconds,
+            bytes_per_second=limits.bytes_per_second,
+            topic_levels=limits.topic_levels,
+            user_properties=limits.user_properties,
+        ),
         max_record_size=batch,
         max_run_size=batch // RUNS_IN_A_BATCH,
     )

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 from adapter.errors import ConnectRefusedError, ProtocolError
 from adapter.mqtt.connect import MQTT_5, decode_connect
 from adapter.mqtt.handshake import STOPPING, accepted, level_to_answer_in, reason_to_refuse, refused
+from adapter.mqtt.limits import Limit
 from adapter.mqtt.pause import Pause
+from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from adapter.model import Connect, Identity
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from adapter.mqtt.wills import LastWill
 
 ASSIGNED_ID_BYTES = 12
+WRONG_CREDENTIALS = {ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHORIZED}
 
 
 class Admission:
@@ -53,7 +56,7 @@ class Admission:
             connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
         self._connect: Connect = connect
         session.client_id = connect.client_id
-        refusal = reason_to_refuse(connect, frontend)
+        refusal = reason_to_refuse(connect, frontend, session.peer.address)
         if refusal is not None:
             self._refuse(refusal)
             return
@@ -65,7 +68,7 @@ class Admission:
         if not session.is_authenticating:
             return
         if isinstance(result, ConnectRefusedError):
-            self._refuse(result)
+            self._refuse_slowly(result)
             return
         will = self._connect.will
         if will is None:
@@ -96,9 +99,22 @@ class Admission:
         session.reply(accepted(connect, frontend.config, assigned=self._assigned, session_present=present))
         session.resume(Pause.AUTHENTICATION)
 
+    def _refuse_slowly(self, error: ConnectRefusedError) -> None:
+        """Let who tries passwords wait for its answers, longer and longer; others from its address do not wait."""
+        session = self._session
+        frontend = session.frontend
+        delay = frontend.addresses.refused(session.peer.address) if error.code in WRONG_CREDENTIALS else 0.0
+        if not delay:
+            self._refuse(error)
+            return
+        frontend.limited(Limit.REFUSAL_DELAYED, session.peer.address, session.client_id)
+        frontend.timers.call_later(delay, self._refuse, error)
+
     def _refuse(self, error: ConnectRefusedError) -> None:
         """Answer the CONNECT with the reason, and close [MQTT-3.2.2-5, 5.0: 3.2.2-7]."""
         session = self._session
+        if session.is_over:  # it did not wait for its answer
+            return
         frontend = session.frontend
         frontend.counters.connects_refused[error.code] += 1
         frontend.log.warning(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from adapter.mqtt.limits import Limit, Throttle
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
 from adapter.peer import Peer
@@ -25,7 +26,7 @@ BUFFER = memoryview(bytearray(READ_SIZE))
 _SMALL_BUFFER = BUFFER[:READ_SIZE_UNDER_PRESSURE]
 
 
-def _forget(_: bytes) -> None:
+def forget(_: bytes) -> None:
     """Read what comes after our last word, and do nothing with it."""
 
 
@@ -38,7 +39,18 @@ def address_of(transport: asyncio.BaseTransport) -> str:
 class Connection(asyncio.BufferedProtocol):
     """One accepted socket, and the `Wire` of its session."""
 
-    __slots__ = ("_budget", "_closing", "_frontend", "_reading", "_receive", "_session", "_transport", "write")
+    __slots__ = (
+        "_address",
+        "_budget",
+        "_closing",
+        "_frontend",
+        "_reading",
+        "_receive",
+        "_session",
+        "_slow",
+        "_transport",
+        "write",
+    )
 
     def __init__(self, frontend: Frontend) -> None:
         self._frontend = frontend
@@ -49,17 +61,47 @@ class Connection(asyncio.BufferedProtocol):
     # -- the event loop's side -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._accept(transport)
-        session = Session(self._frontend, self, Peer(address_of(transport)))
-        self._session: Session | Opening = session
-        self._receive: Bytes = session.receive
+        address = address_of(transport)
+        if self._accept(transport, address) and self._enter(address):
+            self._receive: Bytes = self._begin(Peer(address))
 
-    def _accept(self, transport: asyncio.BaseTransport) -> None:
+    def _accept(self, transport: asyncio.BaseTransport, address: str) -> bool:
+        """Whether there is room for one more socket; else it is closed: that costs least."""
+        frontend = self._frontend
         self._transport = cast("asyncio.Transport", transport)
         self.write: Bytes = self._transport.write
-        counters = self._frontend.counters
-        counters.connections += 1
-        counters.connections_accepted += 1
+        self._session: Session | Opening | None = None
+        self._address: str | None = None
+        frontend.counters.connections_accepted += 1
+        full = frontend.is_full
+        frontend.counters.connections += 1
+        if full:
+            self._turn_away(Limit.UNAUTHENTICATED, address)
+        return not full
+
+    def _enter(self, address: str) -> bool:
+        """Whether the address may have one more connection; else this one is closed."""
+        if not self._frontend.addresses.enter(address):
+            self._turn_away(Limit.PER_ADDRESS, address)
+            return False
+        self._address = address
+        return True
+
+    def _turn_away(self, limit: Limit, address: str) -> None:
+        self._frontend.limited(limit, address)
+        self._receive = forget
+        if self._session is not None:
+            self._session.end(None, "turned_away")
+            return
+        self._frontend.counters.closed["turned_away"] += 1
+        self._closing = True
+        self._transport.abort()
+
+    def _begin(self, peer: Peer) -> Bytes:
+        """Make the session; returns where its bytes go."""
+        session = self._session = Session(self._frontend, self, peer)
+        rate = self._frontend.config.limits.bytes_per_second
+        return session.receive if rate is None else Throttle(self._frontend, session, rate).receive
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's interface
         budget = self._budget
@@ -70,18 +112,33 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """The device has nothing more to say, and whoever publishes must be able to listen: close, if not at once."""
-        return self._session.eof()
+        return self._session is not None and self._session.eof()
 
     def pause_writing(self) -> None:
-        self._session.pause(Pause.SLOW_READER)
+        if self._session is not None:
+            seconds = self._frontend.config.limits.slow_reader_seconds
+            self._slow = asyncio.get_running_loop().call_later(seconds, self._end_slow_reader)
+            self._session.pause(Pause.SLOW_READER)
 
     def resume_writing(self) -> None:
-        self._session.resume(Pause.SLOW_READER)
+        if self._session is not None:
+            self._slow.cancel()
+            self._session.resume(Pause.SLOW_READER)
+
+    def _end_slow_reader(self) -> None:
+        session = self._session
+        if not self._closing and isinstance(session, Session):
+            self._frontend.limited(Limit.SLOW_READER, session.peer.address, session.client_id)
+            session.end(None, "slow_reader")
+            self._transport.abort()  # what it does not read cannot be sent
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
         self._closing = True
         self._frontend.counters.connections -= 1
-        self._session.gone()
+        if self._address is not None:
+            self._frontend.addresses.leave(self._address)
+        if self._session is not None:
+            self._session.gone()
 
     # -- the session's side (`Wire`) -------------------------------------------------------------------------------
 
@@ -104,7 +161,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._closing or self._transport.is_closing():
             return
         self._closing = True
-        self._receive = _forget
+        self._receive = forget
         self._transport.write_eof()
         self.resume_reading()
         asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)

@@ -10,6 +10,7 @@ from adapter.counters import FrontEndCounters, Ledger
 from adapter.model import Instead, Owner, no_dead_letters
 from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
+from adapter.mqtt.limits import Addresses, Limit, Limits
 from adapter.mqtt.returning import Earlier
 from adapter.mqtt.wills import Wills
 from adapter.reasons import ReasonCode
@@ -49,6 +50,9 @@ class Log(Protocol):
         """One line, or none if there were too many of this event."""
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class MqttConfig:
     """Sizes in bytes, times in seconds. `max_record_size` is the largest record, headers included, that Kafka gets."""
@@ -68,6 +72,9 @@ class MqttConfig:
     kafka_receipt: bool = True  # for devices that ask for it
     routes_cached: int = 64  # topics a connection publishes to without being looked up again
     closings_spread: float = 30.0  # within which a failed fleet is let go, at the most
+    check_payload_format: bool = False
+    server_keep_alive: int | None = None  # the longest that a 5.0 device may have
+    limits: Limits = DEFAULT_LIMITS
 
 
 # A failed fleet must not return at once: so many a second are closed at the least, more when they are many.
@@ -102,10 +109,14 @@ class Frontend:
         self.log = log
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
+        self.addresses = Addresses(config.limits, timers.time)
+        self._begun: dict[Session, float] = {}  # packets of which a part was read, and when; the oldest first
+        self._sweeping = False
         self.sessions: dict[Session | Opening, None] = {}  # in the order in which they came
         self.stamped = -1.0  # when `stamp_ms` was read from the wall clock, by the monotonic one
         self.stamp_ms = 0
         self.draining = False
+        self.bytes_before_open = 0  # held of connections that are not let in yet
         self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
         self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters)
@@ -114,6 +125,43 @@ class Frontend:
         self._to_tell: deque[Answers] = deque()
         self._telling = False
         self._next_closing = 0.0
+
+    def limited(self, limit: Limit, peer: str, client_id: str = "") -> None:
+        """A limit was reached: count it, and say so at a limited rate."""
+        self.counters.limited[limit] += 1
+        self.log.warning("limit reached", limit=limit.value, peer=peer, client_id=client_id)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether another socket is closed at once: too many are open, or too many have not said who they are."""
+        config = self.config
+        waiting = self.counters.connections - self.admitted
+        return waiting >= config.limits.unauthenticated
+
+    def packet_begun(self, session: Session, at: float) -> None:
+        """Watch that the rest of a packet comes in time (monotonic seconds)."""
+        self._begun[session] = at
+        if not self._sweeping:
+            self._sweeping = True
+            self.timers.call_later(1.0, self._end_slow_senders)
+
+    def packet_done(self, session: Session) -> None:
+        """The rest has come, or is not waited for any more."""
+        self._begun.pop(session, None)
+
+    def _end_slow_senders(self) -> None:
+        before = self.time() - self.config.limits.packet_seconds
+        begun = self._begun
+        while begun:
+            session = next(iter(begun))
+            if begun[session] > before:
+                break
+            del begun[session]
+            self.limited(Limit.PACKET_SECONDS, session.peer.address, session.client_id)
+            session.end(ReasonCode.KEEP_ALIVE_TIMEOUT, "slow_sender")
+        self._sweeping = bool(begun)
+        if self._sweeping:
+            self.timers.call_later(1.0, self._end_slow_senders)
 
     def stamp(self, now: float) -> None:
         """Take the records' timestamp: a turn of the loop has one time, so what is read in it has one timestamp."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from adapter.errors import ConnectRefusedError
 from adapter.mqtt.connect import MQTT_3_1_1, MQTT_5, peek_level
 from adapter.mqtt.kept_sessions import LONGEST
+from adapter.mqtt.limits import Limit
 from adapter.mqtt.receipts import ASKS, asks_for_receipts
 from adapter.mqtt.replies import ConnackProperties, encode_connack
 from adapter.reasons import ReasonCode
@@ -24,12 +25,21 @@ def level_to_answer_in(body: bytes) -> int:
     return MQTT_5 if peek_level(body) == MQTT_5 else MQTT_3_1_1
 
 
-def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedError | None:
+def keep_alive(connect: Connect, config: MqttConfig) -> int:
+    """Seconds in which the device sends something; 5.0 is told when it is less than it asked for [MQTT-3.2.2-21]."""
+    most = config.server_keep_alive
+    if connect.level != MQTT_5 or most is None or 0 < connect.keep_alive <= most:
+        return connect.keep_alive
+    return most
+
+
+def reason_to_refuse(connect: Connect, frontend: Frontend, address: str) -> ConnectRefusedError | None:
     """Why a well-formed CONNECT cannot be accepted, whoever sends it."""
     if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
         return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
-    if frontend.admitted >= frontend.config.max_connections:
-        return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
+    refusal = _limited(connect, frontend, address)
+    if refusal is not None:
+        return refusal
     if frontend.draining:
         return STOPPING
     if (
@@ -39,6 +49,23 @@ def reason_to_refuse(connect: Connect, frontend: Frontend) -> ConnectRefusedErro
         # Our limits must be told, and would not fit into the largest packet that it takes [MQTT-3.1.2-24].
         return ConnectRefusedError(ReasonCode.PACKET_TOO_LARGE, "its Maximum Packet Size leaves no room for a CONNACK")
     return None
+
+
+def _limited(connect: Connect, frontend: Frontend, address: str) -> ConnectRefusedError | None:
+    limit: Limit | None
+    code, text = ReasonCode.QUOTA_EXCEEDED, "more user properties than this server takes"
+    of_will = connect.will.properties.user_properties if connect.will is not None else ()
+    if frontend.admitted >= frontend.config.max_connections:
+        limit, text = Limit.CONNECTIONS, "this server has as many connections as it may"
+    elif max(len(connect.user_properties), len(of_will)) > frontend.config.limits.user_properties:
+        limit = Limit.USER_PROPERTIES
+    else:
+        limit = frontend.addresses.connect(address)
+        code, text = ReasonCode.CONNECTION_RATE_EXCEEDED, "too many CONNECT packets a second"
+    if limit is None:
+        return None
+    frontend.counters.limited[limit] += 1
+    return ConnectRefusedError(code, text)
 
 
 def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True, session_present: bool = False) -> bytes:
@@ -52,6 +79,7 @@ def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True, ses
         maximum_packet_size=config.max_packet_size,
         assigned_client_identifier=connect.client_id if assigned else None,
         topic_alias_maximum=config.topic_alias_maximum,
+        server_keep_alive=most if (most := keep_alive(connect, config)) != connect.keep_alive else None,
     )
     if config.kafka_receipt and asks_for_receipts(connect):
         told = replace(properties, user_property=ASKS)

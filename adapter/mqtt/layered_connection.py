@@ -11,10 +11,9 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.connection import BUFFER, Connection, address_of
+from adapter.mqtt.connection import BUFFER, Connection, address_of, forget
 from adapter.mqtt.opening import Opening
 from adapter.mqtt.proxy_header import ProxyHeader
-from adapter.mqtt.session import Session
 from adapter.mqtt.tls import TlsLayer
 from adapter.mqtt.websocket import WebSocketConfig, WebSocketLayer
 from adapter.peer import Peer
@@ -72,11 +71,12 @@ class LayeredConnection(Connection):
         self._open: list[Layer] = []  # from the socket upwards
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._accept(transport)
         self.peer = Peer(address_of(transport))
-        self._session = Opening(self._frontend, self)
         self._steps = self._layers.steps(self.peer.address)
-        self._receive = self._rise(self._transport.write)
+        proxied = bool(self._steps) and self._steps[-1] is ProxyHeader  # it is the device's address that counts
+        if self._accept(transport, self.peer.address) and (proxied or self._enter(self.peer.address)):
+            self._session = Opening(self._frontend, self)
+            self._receive = self._rise(self._transport.write)
 
     def _rise(self, below: Bytes) -> Bytes:
         """Make the next layer, or in the end the session, which writes to `below`; returns where its bytes go."""
@@ -85,8 +85,7 @@ class LayeredConnection(Connection):
         assert isinstance(self._session, Opening), "a session is made once"
         self._session.over()
         self.write = below
-        session = self._session = Session(self._frontend, self, self.peer)
-        return session.receive
+        return self._begin(self.peer)
 
     def buffer_updated(self, nbytes: int) -> None:
         try:
@@ -94,7 +93,8 @@ class LayeredConnection(Connection):
         except ProtocolError as error:
             text = error.text[:LONGEST_TEXT]
             self._frontend.log.warning("protocol error", peer=self.peer.address, code=error.code.name, text=text)
-            self._session.end(None, "protocol_error")
+            if self._session is not None:
+                self._session.end(None, "protocol_error")
 
     def close(self) -> None:
         """As a plain connection does, after the layers' own last words, from the top."""
@@ -106,6 +106,9 @@ class LayeredConnection(Connection):
     # -- the layers' side (`Base`) ---------------------------------------------------------------------------------
 
     def opened(self, layer: Layer) -> None:
+        if isinstance(layer, ProxyHeader) and not self._enter(self.peer.address):
+            layer.above = forget
+            return
         layer.above = self._rise(layer.write)
         if isinstance(layer, ProxyHeader):  # it is done
             self._receive = layer.above
@@ -113,5 +116,6 @@ class LayeredConnection(Connection):
             self._open.append(layer)
 
     def ended(self) -> None:
-        if not self._session.eof():
-            self._session.gone()
+        session = self._session
+        if session is not None and not session.eof():
+            session.gone()

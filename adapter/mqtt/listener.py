@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +34,8 @@ class Listener:
         """Listen. Raises OSError when an address cannot be used."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._factory, self._hosts, self._port, backlog=BACKLOG)
+        for listening in self._server.sockets:
+            _find_dead_peers(listening.fileno())
 
     @property
     def port(self) -> int:
@@ -65,6 +69,18 @@ class UnixListener:
         if self._server is not None:
             self._server.close()
             self._server = None
+
+
+def _find_dead_peers(listening: int) -> None:
+    """Let TCP ask a silent peer whether it is still there; the sockets that are accepted inherit it.
+
+    MQTT's keep-alive does as much for those that have one.
+    """
+    with socket.socket(fileno=os.dup(listening)) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if hasattr(socket, "TCP_KEEPIDLE"):  # not everywhere where developers run it
+            for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3)):
+                same.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _factory(frontend: Frontend, layers: Layers) -> Callable[[], Connection]:

@@ -11,6 +11,8 @@ class Pause:
     SLOW_READER = 16  # the device does not read its PUBACKs
     FAILED = 32  # one of its messages failed: it will be closed
     DRAIN = 64  # the adapter stops
+    TURN = 256  # it has had its part of this turn of the event loop
+    RATE = 128  # it has sent more bytes than it may in a second
 
     # Kafka is slow, not the device: its pings are answered, as long as there is little in front of them.
     WAITS_FOR_KAFKA = WINDOW | BUDGET

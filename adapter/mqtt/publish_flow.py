@@ -11,19 +11,20 @@ order while a look-up, the window or the budget makes the connection wait.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.errors import MalformedPacketError, ProtocolError
-from adapter.model import ACKNOWLEDGED, Fate, Outcome, PublishHeader, Refusal, Route, Run
+from adapter.errors import LimitError, MalformedPacketError, ProtocolError
+from adapter.model import ACKNOWLEDGED, Fate, Outcome, Refusal, Route, Run
 from adapter.mqtt.ack_window import Answer
 from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.exactly_once import QOS_2
 from adapter.mqtt.framing import remaining_length
+from adapter.mqtt.limits import Limit
+from adapter.mqtt.lookups import Lookups
 from adapter.mqtt.pause import Pause
+from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
-from adapter.mqtt.topic_names import decode_topic_name
 from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -35,37 +36,33 @@ PUBLISH = 0x30
 TYPE_BITS = 0xF0
 DUP = 0x08
 QOS_2_BIT = 0x04
-RETAIN = 0x01
 LONG = 0x80
 PUBLISH_TYPE = 3
 PACKET_ID = 2  # bytes
 SHORTEST = 2  # bytes of a fixed header, and of a topic's length
 
+TOO_LARGE = "the packet is larger than this server takes"
 QOS_0_PATIENCE = 0.5  # seconds
 
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
 _TOO_MANY_UNRELEASED = Refusal(Reason.UNRELEASED, "too many QoS 2 messages wait for their PUBREL")
 _EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
-_TOPIC_TOO_LONG = Refusal(Reason.BAD_TOPIC, "the topic is longer than this server allows")
-
-_Key = tuple[int, bytes, bytes]
 
 
 class PublishFlow(Answers):
     """Belongs to one open session."""
 
-    __slots__ = ("_alike", "_cache", "_prefixes", "_releases_seen", "_resolved")
+    __slots__ = ("_alike", "_lookups", "_prefixes", "_releases_seen")
 
     def __init__(self, session: Session, identity: Identity, earlier: Earlier | None = None) -> None:
         super().__init__(session, identity, earlier)
-        self._cache: dict[_Key, Route] = {}
+        self._lookups = Lookups(session, identity)
         self._prefixes: PublishPrefixes | None = None
         # Of the last read, if it was one QoS 1 publish without properties: its bytes up to the packet identifier, its
         # length, where its payload begins, its route, and the size of its record.
         self._alike: tuple[bytes, int, int, Route, int] | None = None
         self._releases_seen = -1
-        self._resolved: tuple[_Key, Route | Refusal] | None = None
 
     def take(self, data: bytes, pos: int, end: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop, see below
         """Take the complete PUBLISH packets that stand from `pos` on; returns where the first one not taken begins.
@@ -83,6 +80,7 @@ class PublishFlow(Answers):
         room = self._room
         run: Run | None = None
         first = kind = last_first = size = taken = overhead = 0
+        text = False  # whether the payloads of the run must be UTF-8
         topic = last_topic = properties = last_properties = packet_id = b""
         try:
             while end - pos >= SHORTEST:
@@ -102,7 +100,7 @@ class PublishFlow(Answers):
                         length, start = header
                 stop = start + length
                 if stop - pos > max_packet_size:
-                    raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the packet is larger than this server takes")
+                    raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.PACKET_SIZE, TOO_LARGE)
                 if stop > end:
                     break
                 if length < SHORTEST:
@@ -154,7 +152,7 @@ class PublishFlow(Answers):
                         run = None
                     last_first, last_topic, last_properties = first, topic, properties
                     kind = first & ~DUP
-                    found = self._route((kind, topic, properties))
+                    found = self._lookups.route((kind, topic, properties))
                     if isinstance(found, Route):
                         if first & DUP:
                             last_first = 0  # each is looked at by itself
@@ -174,6 +172,7 @@ class PublishFlow(Answers):
                         run = began
                         overhead = run.route.overhead
                         size = 0
+                        text = bool(properties) and self._is_text(properties)
                     else:
                         refusal = began
                 record_size = stop - body + overhead
@@ -182,6 +181,8 @@ class PublishFlow(Answers):
                         refusal = _TOO_LARGE
                     elif body == stop and not run.route.template.empty_payload_allowed:
                         refusal = _EMPTY
+                    elif text and not is_text(data[body:stop]):
+                        refusal = NOT_TEXT
                 pos = stop
                 taken += 1
                 room -= 1 if first & QOS_BITS else 0
@@ -252,7 +253,17 @@ class PublishFlow(Answers):
         if self._prefixes is None:
             config = self._frontend.config
             self._prefixes = PublishPrefixes(config.topic_alias_maximum, config.routes_cached)
+            self._lookups.parse = self._prefixes.parsed
         return self._prefixes.read(data, topic, at, stop)
+
+    def _is_text(self, properties: bytes) -> bool:
+        """Whether the payload has to be looked at: the device says that it is text, and the operator asks for it."""
+        prefixes = self._prefixes
+        return (
+            self._frontend.config.check_payload_format
+            and prefixes is not None
+            and prefixes.parsed(properties).payload_format == 1
+        )
 
     def _begin(self, route: Route, qos: int) -> Run | Refusal | None:
         """A new run; or why the message is refused; or None: the connection waits, and asks again."""
@@ -270,47 +281,6 @@ class PublishFlow(Answers):
         if now != frontend.stamped:
             frontend.stamp(now)
         return Run(route, self, qos, now, frontend.stamp_ms)
-
-    def _route(self, key: _Key) -> Route | Refusal | None:
-        """Where a message goes; or why it is refused; or None: the connection waits, and asks again."""
-        route = self._cache.get(key)
-        if route is None or route.lane.retired:
-            return self._resolve(key, (key[0] & QOS_BITS) >> 1)
-        return route
-
-    def _resolve(self, key: _Key, qos: int) -> Route | Refusal | None:
-        """The route of a topic that is new to this connection. Raises ProtocolError."""
-        kind, topic, properties = key
-        result = self._take_resolved(key)
-        if result is None:
-            if not topic:  # 5.0 section 3.3.2.1
-                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
-            name = decode_topic_name(topic)
-            if len(topic) > self._frontend.config.max_topic_length:
-                return _TOPIC_TOO_LONG
-            header = PublishHeader(name, qos, bool(kind & RETAIN))
-            if self._prefixes is not None:
-                header = PublishHeader(name, qos, bool(kind & RETAIN), self._prefixes.parsed(properties))
-            result = self._frontend.gate.resolve(self.identity, header, partial(self._on_resolved, key))
-            if result is None:
-                self._session.pause(Pause.LOOKUP)
-        if isinstance(result, Route):
-            if len(self._cache) >= self._frontend.config.routes_cached:
-                del self._cache[next(iter(self._cache))]
-            self._cache[key] = result
-        return result
-
-    def _take_resolved(self, key: _Key) -> Route | Refusal | None:
-        """What the look-up has found, unless its lane was retired while the connection waited for something else."""
-        if self._resolved is None or self._resolved[0] != key:
-            return None
-        result = self._resolved[1]
-        self._resolved = None
-        return None if isinstance(result, Route) and result.lane.retired else result
-
-    def _on_resolved(self, key: _Key, result: Route | Refusal) -> None:
-        self._resolved = (key, result)
-        self._session.resume(Pause.LOOKUP)
 
     def _wait_for_room(self, qos: int) -> Refusal | None:
         """The budget is used up: do not read the device until there is room.

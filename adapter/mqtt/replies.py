@@ -43,6 +43,7 @@ class ConnackProperties:
     maximum_packet_size: int | None = None
     assigned_client_identifier: str | None = None
     topic_alias_maximum: int | None = None
+    server_keep_alive: int | None = None
     reason_string: str | None = None
     user_property: tuple[str, str] | None = None
 
@@ -53,6 +54,7 @@ _CONNACK = {
     "maximum_packet_size": Property.MAXIMUM_PACKET_SIZE,
     "assigned_client_identifier": Property.ASSIGNED_CLIENT_IDENTIFIER,
     "topic_alias_maximum": Property.TOPIC_ALIAS_MAXIMUM,
+    "server_keep_alive": Property.SERVER_KEEP_ALIVE,
     "user_property": Property.USER_PROPERTY,
 }
 _NO_PROPERTIES = ConnackProperties()

@@ -15,17 +15,19 @@ from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.errors import LimitError, MalformedPacketError, ProtocolError
 from adapter.model import Fate
 from adapter.mqtt.admission import Admission
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.control import take_control_packet
 from adapter.mqtt.framing import remaining_length
+from adapter.mqtt.handshake import keep_alive
 from adapter.mqtt.held import Held
 from adapter.mqtt.kept_sessions import expiry
+from adapter.mqtt.limits import Limit
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, PublishFlow
+from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
 from adapter.mqtt.receipts import asks_for_receipts
 from adapter.mqtt.replies import PINGRESP, encode_disconnect
 from adapter.reasons import Reason, ReasonCode
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from adapter.mqtt.ports import Wire
     from adapter.peer import Peer
 
+# A read may hold thirty thousand small packets; in one turn they would keep all others waiting.
+CONTROL_PACKETS_A_TURN = 1000
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 
 
@@ -56,6 +60,7 @@ class Session:
 
     __slots__ = (
         "_at_eof",
+        "_before_open",
         "_connect_by",
         "_flow",
         "_held",
@@ -96,6 +101,7 @@ class Session:
         self.pauses = 0
         self._keep_alive = 0.0
         self.session_expiry = 0
+        self._before_open = 0
         self._last_received = frontend.time()
         self._connect_by = self._last_received + frontend.config.connect_timeout
         frontend.sessions[self] = None
@@ -115,6 +121,8 @@ class Session:
         else:
             held = self._held
             held.add(data, now)
+            if self._flow is None and not self._may_hold(len(data)):
+                return
             if self.pauses:
                 self._answer_pings(held)
                 return
@@ -122,17 +130,22 @@ class Session:
                 return
             data = held.bytes
             self._held = None
+            frontend.packet_done(self)
         self._process(data)
 
     def _process(self, data: bytes) -> None:
         pos = 0
         end = len(data)
+        left = CONTROL_PACKETS_A_TURN
         try:
             while not self.pauses and end - pos >= SHORTEST and self._state is not CLOSED:
                 if self._flow is not None and data[pos] >> 4 == PUBLISH_TYPE:
                     after = self._flow.take(data, pos, end)
                 else:
                     after = self._take_packet(data, pos, end)
+                    left -= 1
+                    if not left:
+                        self.yield_turn()
                 if after == pos:
                     break
                 pos = after
@@ -140,11 +153,27 @@ class Session:
             self._end_for(error)
         if pos < end and self._state is not CLOSED:
             late = self._flow.late if self._flow is not None else 0.0
-            self._held = Held(data[pos:], self.frontend.time() - late)
+            now = self.frontend.time()
+            self._held = Held(data[pos:], now - late)
+            if self._flow is None and not self._may_hold(end - pos):
+                return
             if self.pauses:
                 self._answer_pings(self._held)
+            else:
+                self.frontend.packet_begun(self, now)
         if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
+
+    def _may_hold(self, size: int) -> bool:
+        """Before a device is let in: whether all of these together may hold so many bytes more."""
+        frontend = self.frontend
+        self._before_open += size
+        frontend.bytes_before_open += size
+        if frontend.bytes_before_open <= frontend.config.limits.unauthenticated_bytes:
+            return True
+        frontend.limited(Limit.UNAUTHENTICATED, self.peer.address)
+        self.end(None, "turned_away")
+        return False
 
     def _answer_pings(self, held: Held) -> None:
         """Answer what need not wait while publishes wait for Kafka, and read on for it, a little."""
@@ -164,8 +193,11 @@ class Session:
         if header is None:
             return pos
         length, start = header
-        if start - pos + length > self.frontend.config.max_packet_size:
-            raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the packet is larger than this server takes")
+        config = self.frontend.config
+        if start - pos + length > config.max_packet_size:
+            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.PACKET_SIZE, TOO_LARGE)
+        if self._state is State.NEW and start - pos + length > config.limits.connect_size:
+            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.CONNECT_SIZE, TOO_LARGE)
         if start + length > end:
             return pos
         kind = first >> 4
@@ -188,6 +220,11 @@ class Session:
         """Whether an answer to the CONNECT is still wanted."""
         return self._state is State.AUTHENTICATING
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the connection has ended."""
+        return self._state is CLOSED
+
     def authenticating(self) -> None:
         """The CONNECT is well-formed and within our limits: take nothing more until it is decided on."""
         self._state = State.AUTHENTICATING
@@ -198,13 +235,14 @@ class Session:
         """The device is let in: the CONNACK follows. Returns whether its session was kept."""
         frontend = self.frontend
         self._tenant = identity.tenant
-        self._keep_alive = connect.keep_alive * KEEP_ALIVE_FACTOR
+        self._keep_alive = keep_alive(connect, frontend.config) * KEEP_ALIVE_FACTOR
         self.session_expiry = expiry(connect)
         self._state = State.OPEN
         self.is_open = True
         self.wants_receipts = frontend.config.kafka_receipt and asks_for_receipts(connect)
         frontend.counters.receipts_wanted += self.wants_receipts
         self._flow = PublishFlow(self, identity, frontend.recall_pending(identity))
+        frontend.bytes_before_open -= self._before_open
         frontend.deadlines.forget(self)
         if self._keep_alive:
             frontend.deadlines.watch(self, frontend.time() + self._keep_alive)
@@ -227,6 +265,7 @@ class Session:
         """Take no packets for now, and read nothing more; for Kafka's sake, only a little more."""
         if not self.pauses:
             self.frontend.counters.paused += 1
+            self.frontend.packet_done(self)  # its rest may be there, and we do not look
         self.pauses |= why
         if why & ~Pause.WAITS_FOR_KAFKA:
             self._wire.pause_reading()
@@ -250,6 +289,11 @@ class Session:
                 self._flow.late = 0.0
         if self._at_eof and not self.pauses:
             self._close("connection_lost")
+
+    def yield_turn(self) -> None:
+        """Let the others have theirs, and go on in the next turn of the event loop."""
+        self.pause(Pause.TURN)
+        self.frontend.timers.call_later(0.0, self.resume, Pause.TURN)
 
     def drain(self) -> None:
         """The adapter stops: take nothing more."""
@@ -302,6 +346,8 @@ class Session:
             frontend.close_paced(end, random.random())  # noqa: S311 - jitter
 
     def _end_for(self, error: ProtocolError) -> None:
+        if isinstance(error, LimitError):
+            self.frontend.counters.limited[error.limit] += 1
         self.frontend.log.warning(
             "protocol error",
             peer=self.peer.address,
@@ -339,9 +385,13 @@ class Session:
         if self.pauses:
             frontend.counters.paused -= 1
         frontend.deadlines.forget(self)
+        frontend.packet_done(self)
         frontend.unregister(self, self._tenant, self.client_id)
         frontend.sessions.pop(self, None)
-        if self._flow is not None:
+        if self._flow is None:
+            frontend.bytes_before_open -= self._before_open
+            self._held = None
+        else:
             frontend.budget.forget(self._flow)
             frontend.remember_pending(self._flow)
             frontend.kept_sessions.keep(self._flow.identity, self.session_expiry, self._flow.exchanges)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.errors import LimitError, MalformedPacketError, ProtocolError
 from adapter.mqtt.connect import MQTT_5
+from adapter.mqtt.limits import Limit
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import decode_properties
 from adapter.mqtt.topic_names import SHARED, check_topic_filter
 from adapter.reasons import ReasonCode
 
+MOST_FILTERS = 1000  # in one packet: reading it must not take long
 _QOS = 0x03
 _QOS_3 = 3
 _NO_LOCAL = 0x04
@@ -26,7 +28,7 @@ def decode_subscribe(body: bytes, level: int) -> tuple[bytes, int]:
     while not reader.at_end:
         shared = _check_filter(reader.text(), level)
         _check_options(reader.u8(), level, shared=shared)
-        count += 1
+        count = _one_more(count)
     return packet_id, count
 
 
@@ -36,8 +38,14 @@ def decode_unsubscribe(body: bytes, level: int) -> tuple[bytes, int]:
     count = 0
     while not reader.at_end:
         _check_filter(reader.text(), level)
-        count += 1
+        count = _one_more(count)
     return packet_id, count
+
+
+def _one_more(count: int) -> int:
+    if count >= MOST_FILTERS:
+        raise LimitError(ReasonCode.QUOTA_EXCEEDED, Limit.FILTERS, "too many topic filters in one packet")
+    return count + 1
 
 
 def _begin(body: bytes, level: int, packet: PacketType) -> tuple[Reader, bytes]:

@@ -8,6 +8,8 @@ from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import decode_publish_properties
 from adapter.reasons import ReasonCode
 
+LARGEST_REMEMBERED = 2048  # bytes: what a connection can make us remember is bounded
+
 
 class PublishPrefixes:
     """The aliases that one connection has set, and its property lists of late, so that each is parsed once."""
@@ -38,6 +40,8 @@ class PublishPrefixes:
         parsed = self._parsed.get(properties)
         if parsed is None:
             parsed = decode_publish_properties(properties)
+            if len(properties) > LARGEST_REMEMBERED:
+                return parsed
             if len(self._parsed) >= self._most:
                 self._parsed.clear()
             self._parsed[properties] = parsed

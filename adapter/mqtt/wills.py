@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError
 from adapter.model import ACKNOWLEDGED, HEADER_OVERHEAD, PublishHeader, RecordTemplate, Refusal, Route, Run
+from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.reasons import PUBACK_CODE, WILL_CODE, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -125,6 +126,9 @@ class Wills:
         if isinstance(found, RecordTemplate) and not will.payload and not found.empty_payload_allowed:
             instead = self._frontend.instead(found, _EMPTY)
             found = instead.template if isinstance(instead, Route) else instead
+        text = self._frontend.config.check_payload_format and will.properties.payload_format == 1
+        if isinstance(found, RecordTemplate) and text and not is_text(will.payload):
+            found = NOT_TEXT
         if isinstance(found, RecordTemplate) and MARK + found.overhead + len(will.payload) > self._largest:
             found = _TOO_LARGE
         if isinstance(found, Refusal):

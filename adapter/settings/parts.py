@@ -80,6 +80,15 @@ class MqttSettings(Part):
         description="Bytes of all Wills together, each with 1 KiB besides its payload; beyond it a CONNECT with a Will "
         "is refused with 0x03 (3.1.1) or 0x97 (5.0).",
     )
+    check_payload_format: bool = Field(
+        default=False,
+        description="Refuse messages that are not UTF-8 although their Payload Format Indicator says so (MQTT 5.0).",
+    )
+    server_keep_alive: kinds.KeepAlive = Field(
+        default=None,
+        description="Longest keep-alive of an MQTT 5.0 device, seconds; who asks for more, or for none, is told. "
+        "Empty: as long as it likes.",
+    )
     kafka_receipt: bool = Field(
         default=True,
         description="Tell MQTT 5.0 devices that ask for it where in Kafka each of their messages is.",

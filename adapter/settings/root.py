@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from adapter.model import Delivery
 from adapter.settings import kinds
+from adapter.settings.limits import LimitSettings
 from adapter.settings.parts import (
     AuthSettings,
     HttpSettings,
@@ -38,6 +39,7 @@ class Settings(BaseSettings):
     )
 
     mqtt: MqttSettings = MqttSettings()
+    limits: LimitSettings = LimitSettings()
     tls: TlsSettings = TlsSettings()
     ws: WsSettings = WsSettings()
     wss: WssSettings = WssSettings()

@@ -36,11 +36,19 @@ PACKET_TYPES = (
 # Why a connection ended, in the front end's words; a word that is not here is counted as `other`.
 CLOSE_CAUSES = (
     "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "handshake_timeout", "keep_alive",
-    "message_refused", "protocol_error", "refused", "shutdown", "taken_over",
+    "message_refused", "protocol_error", "refused", "shutdown", "slow_reader", "slow_sender",
+    "taken_over", "turned_away",
 )  # fmt: skip
 OTHER = "other"
 # … and left a Will to be published.
-WILL_CAUSES = tuple(cause for cause in CLOSE_CAUSES if cause not in {"connect_timeout", "refused"})
+WILL_CAUSES = tuple(cause for cause in CLOSE_CAUSES if cause not in {"connect_timeout", "refused", "turned_away"})
+
+# See mqtt/limits.py.
+LIMITS = (
+    "bytes_per_second", "connect_rate", "connect_rate_per_address", "connect_size", "connections",
+    "connections_per_address", "filters", "packet_seconds", "packet_size", "refusal_delayed", "slow_reader",
+    "topic_length", "topic_levels", "unauthenticated", "user_properties",
+)  # fmt: skip
 
 # The reason codes that a CONNACK may carry (MQTT 5.0 section 3.2.2.2) and a server like this one has a use for.
 CONNACK_CODES = (
@@ -60,6 +68,7 @@ CONNACK_CODES = (
     ReasonCode.QUOTA_EXCEEDED,
     ReasonCode.PAYLOAD_FORMAT_INVALID,
     ReasonCode.QOS_NOT_SUPPORTED,
+    ReasonCode.CONNECTION_RATE_EXCEEDED,
     ReasonCode.CONNECTION_RATE_EXCEEDED,
 )
 
@@ -149,6 +158,8 @@ class AdapterCollector(Collector):
             closed[cause if cause in closed else OTHER] += count
         rows = [([cause], count) for cause, count in closed.items()]
         yield _counter("adapter_connections_closed", "Connections that ended.", ["cause"], rows)
+        limited = [([limit], count) for limit, count in _with_zeros(front_end.limited, LIMITS).items()]
+        yield _counter("adapter_limited", "How often a limit was reached.", ["limit"], limited)
         yield _gauge(
             "adapter_wills", "Wills that are kept, and those that Kafka has not answered yet.", front_end.wills
         )

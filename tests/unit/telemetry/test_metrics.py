@@ -12,6 +12,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapter.counters import DeliveryCounters, FrontEndCounters, Ledger
+from adapter.mqtt.limits import Limit
 from adapter.reasons import Reason, ReasonCode
 from adapter.telemetry.metrics import CLOSE_CAUSES, CONNACK_CODES, PACKET_TYPES, WILL_CAUSES, Sources, make_registry
 
@@ -86,6 +87,7 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_connections_paused",
         "adapter_connections_waiting",
         "adapter_connects_refused_total",
+        "adapter_limited_total",
         "adapter_dead_letters_total",
         "adapter_event_loop_lag_seconds",
         "adapter_kafka_batch_bytes_total",
@@ -268,6 +270,7 @@ def test_the_number_of_series_is_bounded_whatever_devices_do(sources: Sources) -
         "qos": {"0", "1", "2"},
         "reason": {*Reason, *(code.name.lower() for code in ReasonCode)},
         "cause": {*CLOSE_CAUSES, "other"},
+        "limit": set(Limit),
         "type": set(PACKET_TYPES),
     }
     assert sum(len(family.samples) for family in families) < 350

@@ -1,0 +1,198 @@
+"""What one peer may take of the adapter. Each limit that is reached is counted by its name, and logged now and then.
+
+Addresses are those behind a PROXY header; of IPv6 a /64 counts as one, for that is what a peer has. Devices behind one
+NAT share an address, so what is counted per address is off, or only slows down refusals, unless the operator sets it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from adapter.mqtt.pause import Pause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapter.mqtt.frontend import Frontend
+    from adapter.mqtt.session import Session
+
+# However many the operator allows: reading a packet must not take long.
+MOST_USER_PROPERTIES = 1000
+LOCAL = "local"  # a Unix socket: who may open it is trusted
+# Addresses that are remembered for refusals and rate; beyond it the one that was quiet longest is forgotten.
+ADDRESSES = 10_000
+# A refusal of an address is held against it for so long, seconds.
+FORGIVEN_AFTER = 60.0
+ROUNDING = 1e-6  # seconds
+PATIENCE = 3  # refusals that are answered at once
+FIRST_DELAY = 0.1  # seconds; doubles with each further one
+
+
+class Limit(StrEnum):
+    """The `limit` label of adapter_limited_total."""
+
+    CONNECTIONS = "connections"
+    UNAUTHENTICATED = "unauthenticated"
+    PER_ADDRESS = "connections_per_address"
+    CONNECT_RATE = "connect_rate"
+    CONNECT_RATE_PER_ADDRESS = "connect_rate_per_address"
+    REFUSAL_DELAYED = "refusal_delayed"
+    CONNECT_SIZE = "connect_size"
+    PACKET_SIZE = "packet_size"
+    PACKET_SECONDS = "packet_seconds"
+    SLOW_READER = "slow_reader"
+    BYTES_PER_SECOND = "bytes_per_second"
+    TOPIC_LENGTH = "topic_length"
+    TOPIC_LEVELS = "topic_levels"
+    USER_PROPERTIES = "user_properties"
+    FILTERS = "filters"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds; None: no limit. `unauthenticated` is for connections before their CONNACK."""
+
+    unauthenticated: int = 10_000
+    unauthenticated_bytes: int = 67_108_864
+    connections_per_address: int | None = None
+    connects_per_second: float | None = None
+    connects_per_second_per_address: float | None = None
+    refusal_delay: float = 5.0
+    connect_size: int = 98_304
+    packet_seconds: float = 60.0
+    slow_reader_seconds: float = 60.0
+    bytes_per_second: int | None = None
+    topic_levels: int = 128
+    user_properties: int = 100
+
+
+class Rate:
+    """So many a second, and a second's worth at once."""
+
+    __slots__ = ("_next", "_step")
+
+    def __init__(self, per_second: float) -> None:
+        self._step = 1 / per_second
+        self._next = 0.0  # when the allowance will be whole again
+
+    def take(self, now: float) -> bool:
+        """Whether one more may be; `now` in monotonic seconds."""
+        begin = max(self._next, now)
+        if begin + self._step > now + max(1.0, self._step) + ROUNDING:
+            return False
+        self._next = begin + self._step
+        return True
+
+
+class _Address:
+    __slots__ = ("connects", "forgiven_at", "refusals")
+
+    def __init__(self) -> None:
+        self.connects: Rate | None = None
+        self.refusals = 0
+        self.forgiven_at = 0.0
+
+
+class Addresses:
+    """What is remembered of addresses: connections, CONNECT rate, refused CONNECTs."""
+
+    def __init__(self, limits: Limits, time: Callable[[], float]) -> None:
+        self._limits = limits
+        self._time = time
+        self._open: dict[str, int] = {}
+        self._known: dict[str, _Address] = {}  # the one that was quiet longest first
+        rate = limits.connects_per_second
+        self._connects = Rate(rate) if rate is not None else None
+
+    def enter(self, address: str) -> bool:
+        """Count a connection from there. False: there are as many as may be, and this one is not counted."""
+        most = self._limits.connections_per_address
+        if most is None or address == LOCAL:
+            return True
+        key = _key(address)
+        count = self._open.get(key, 0)
+        if count >= most:
+            return False
+        self._open[key] = count + 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """A connection that was counted has ended."""
+        if self._limits.connections_per_address is None or address == LOCAL:
+            return
+        key = _key(address)
+        count = self._open.pop(key, 0) - 1
+        if count > 0:
+            self._open[key] = count
+
+    def connect(self, address: str) -> Limit | None:
+        """A CONNECT has come from there; the limit that it breaks."""
+        now = self._time()
+        rate = self._limits.connects_per_second_per_address
+        if rate is not None and address != LOCAL:
+            known = self._recall(address)
+            if known.connects is None:
+                known.connects = Rate(rate)
+            if not known.connects.take(now):
+                return Limit.CONNECT_RATE_PER_ADDRESS
+        if self._connects is not None and not self._connects.take(now):
+            return Limit.CONNECT_RATE
+        return None
+
+    def refused(self, address: str) -> float:
+        """Credentials from there were wrong; for how many seconds the answer waits."""
+        most = self._limits.refusal_delay
+        if not most or address == LOCAL:
+            return 0.0
+        now = self._time()
+        known = self._recall(address)
+        if now >= known.forgiven_at:
+            known.refusals = 0
+        known.refusals += 1
+        known.forgiven_at = now + FORGIVEN_AFTER
+        steps = known.refusals - PATIENCE - 1
+        return min(most, FIRST_DELAY * 2.0 ** min(steps, 30)) if steps >= 0 else 0.0
+
+    def _recall(self, address: str) -> _Address:
+        key = _key(address)
+        known = self._known.pop(key, None) or _Address()
+        if len(self._known) >= ADDRESSES:
+            del self._known[next(iter(self._known))]
+        self._known[key] = known
+        return known
+
+
+def _key(address: str) -> str:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped) if ip.ipv4_mapped is not None else ip.packed[:8].hex()
+    return address
+
+
+class Throttle:
+    """Stands before a session when its device may send only so many bytes a second: past it, it is not read."""
+
+    __slots__ = ("_frontend", "_paid", "_rate", "_session")
+
+    def __init__(self, frontend: Frontend, session: Session, rate: int) -> None:
+        self._frontend = frontend
+        self._session = session
+        self._rate = rate
+        self._paid = 0.0  # when what was read will be within the rate
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes, and then a pause that is as long as they are too many."""
+        session = self._session
+        session.receive(data)
+        now = self._frontend.time()
+        self._paid = max(self._paid, now - 1.0) + len(data) / self._rate
+        if self._paid > now and session.is_open and not session.pauses & Pause.RATE:
+            self._frontend.limited(Limit.BYTES_PER_SECOND, session.peer.address, session.client_id)
+            session.pause(Pause.RATE)
+            self._frontend.timers.call_later(self._paid - now, session.resume, Pause.RATE)

@@ -1,0 +1,119 @@
+"""Where the messages of one connection go: each topic is looked up when it is new, and remembered.
+
+A look-up may take a while (a plugin, Kafka's metadata); everything behind it waits, in order.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adapter.errors import ProtocolError
+from adapter.model import NO_PROPERTIES, PublishHeader, Refusal, Route
+from adapter.mqtt.limits import Limit
+from adapter.mqtt.pause import Pause
+from adapter.mqtt.publish import decode_publish_properties
+from adapter.mqtt.topic_names import decode_topic_name
+from adapter.reasons import Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from adapter.model import Identity, PublishProperties
+    from adapter.mqtt.session import Session
+
+RETAIN = 0x01
+QOS_BITS = 0x06
+# Of topics that are new to the connection, some 20 µs each: a read may bring thousands.
+LOOKUPS_A_TURN = 250
+# Bytes of a topic and its properties together: what a connection can make us remember is bounded.
+LARGEST_REMEMBERED = 2048
+
+_TOO_MANY_PROPERTIES = Refusal(Reason.LIMIT, "more user properties than this server takes")
+_TOPIC_TOO_DEEP = Refusal(Reason.BAD_TOPIC, "the topic has more levels than this server allows")
+_TOPIC_TOO_LONG = Refusal(Reason.BAD_TOPIC, "the topic is longer than this server allows")
+
+# First byte without DUP, topic name, and properties without their topic alias, as they came.
+Key = tuple[int, bytes, bytes]
+
+
+class Lookups:
+    """Belongs to one open session."""
+
+    __slots__ = ("_cache", "_count", "_identity", "_resolved", "_session", "_turn", "parse")
+
+    def __init__(self, session: Session, identity: Identity) -> None:
+        self._session = session
+        self._identity = identity
+        self._cache: dict[Key, Route] = {}
+        self._resolved: tuple[Key, Route | Refusal] | None = None
+        self._turn = -1.0
+        self._count = 0
+        self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # of a property list
+
+    def route(self, key: Key) -> Route | Refusal | None:
+        """Where a message goes; or why it is refused; or None: the connection waits, and asks again.
+
+        Raises ProtocolError.
+        """
+        route = self._cache.get(key)
+        if route is None or route.lane.retired:
+            return self._resolve(key)
+        return route
+
+    def _resolve(self, key: Key) -> Route | Refusal | None:
+        kind, topic, properties = key
+        frontend = self._session.frontend
+        result = self._take_resolved(key)
+        if result is None:
+            if not self._may_look_up():
+                return None
+            if not topic:  # 5.0 section 3.3.2.1
+                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
+            name = decode_topic_name(topic)
+            config = frontend.config
+            if len(topic) > config.max_topic_length:
+                return self._limited(Limit.TOPIC_LENGTH, _TOPIC_TOO_LONG)
+            if topic.count(b"/") >= config.limits.topic_levels:
+                return self._limited(Limit.TOPIC_LEVELS, _TOPIC_TOO_DEEP)
+            parsed = self.parse(properties) if properties else NO_PROPERTIES
+            if len(parsed.user_properties) > config.limits.user_properties:
+                return self._limited(Limit.USER_PROPERTIES, _TOO_MANY_PROPERTIES)
+            header = PublishHeader(name, (kind & QOS_BITS) >> 1, bool(kind & RETAIN), parsed)
+            result = frontend.gate.resolve(self._identity, header, partial(self._on_resolved, key))
+            if result is None:
+                self._session.pause(Pause.LOOKUP)
+        if isinstance(result, Route) and len(topic) + len(properties) <= LARGEST_REMEMBERED:
+            if len(self._cache) >= frontend.config.routes_cached:
+                del self._cache[next(iter(self._cache))]
+            self._cache[key] = result
+        return result
+
+    def _may_look_up(self) -> bool:
+        """Whether there were not too many in this turn of the event loop; else the rest waits for the next."""
+        now = self._session.frontend.time()
+        if now != self._turn:
+            self._turn = now
+            self._count = 0
+        self._count += 1
+        if self._count <= LOOKUPS_A_TURN:
+            return True
+        self._turn = -1.0  # what goes on after the pause is in another turn, whatever the clock says
+        self._session.yield_turn()
+        return False
+
+    def _limited(self, limit: Limit, refusal: Refusal) -> Refusal:
+        self._session.frontend.limited(limit, self._session.peer.address, self._session.client_id)
+        return refusal
+
+    def _take_resolved(self, key: Key) -> Route | Refusal | None:
+        """What the look-up has found, unless its lane was retired while the connection waited for something else."""
+        if self._resolved is None or self._resolved[0] != key:
+            return None
+        result = self._resolved[1]
+        self._resolved = None
+        return None if isinstance(result, Route) and result.lane.retired else result
+
+    def _on_resolved(self, key: Key, result: Route | Refusal) -> None:
+        self._resolved = (key, result)
+        self._session.resume(Pause.LOOKUP)
