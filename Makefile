@@ -120,6 +120,14 @@ $(BENCH_PEER)/node_modules/.package-lock.json: $(BENCH_PEER)/package-lock.json
 bench: install-dev $(BENCH_PEER)/node_modules/.package-lock.json ## Measure beside others on one real Kafka (Java 17, Maven, Node 20); options in BENCH
 	@$(VENV)/bin/python -m tests.bench $(BENCH)
 
+.PHONY: attacks
+attacks: install-tools ## Attackers against a live adapter, and what honest devices notice of it: one table; options in ATTACKS
+	@$(VENV)/bin/python -m tests.attacks $(ATTACKS)
+
+.PHONY: soak
+soak: install-tools ## Twenty minutes of devices that come and go: nothing grows; options in SOAK
+	@$(VENV)/bin/python -m tests.attacks.soak $(SOAK)
+
 .PHONY: chaos
 chaos: install-tools ## Real faults on a real cluster of three brokers, and what became of every message; options in CHAOS
 	@$(VENV)/bin/python -m tests.faults.chaos $(CHAOS)

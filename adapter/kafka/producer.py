@@ -52,6 +52,8 @@ UNANSWERED_TIMEOUTS = 4  # after so many request timeouts a batch is taken from 
 QUICK_REPLACEMENTS = 10
 QUICK_SECONDS = 60.0
 SLOW_SECONDS = 1.0
+# … of a request timeout, at the most: the search for a record that Kafka rejects must end before the delivery timeout.
+SLOW_PART = 0.1
 
 
 class _Flight:
@@ -283,7 +285,7 @@ class Producer:
     async def _replacement(self) -> None:
         """Connect the next generation, for as long as it takes; then it is the current one, and gets what is parked."""
         if len(self._replaced) == QUICK_REPLACEMENTS and _now() - self._replaced[0] < QUICK_SECONDS:
-            await asyncio.sleep(SLOW_SECONDS)
+            await asyncio.sleep(min(SLOW_SECONDS, self._options.request_timeout_ms / 1000 * SLOW_PART))
         pause, longest = RECONNECT_SECONDS
         while True:
             try:

@@ -12,6 +12,7 @@ from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.limits import Addresses, Limit, Limits
 from adapter.mqtt.returning import Earlier
+from adapter.mqtt.turns import Turns
 from adapter.mqtt.wills import Wills
 from adapter.reasons import ReasonCode
 
@@ -109,6 +110,7 @@ class Frontend:
         self.log = log
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
+        self.turns = Turns(timers)
         self.addresses = Addresses(config.limits, timers.time)
         self._begun: dict[Session, float] = {}  # packets of which a part was read, and when; the oldest first
         self._sweeping = False

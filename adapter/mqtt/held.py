@@ -46,19 +46,27 @@ class Held:
     def take_pings(self) -> int:
         """Cut out the PINGREQ packets, which need not wait for the publishes in front of them; returns how many."""
         data = self._data
-        pings = 0
-        while len(data) - self._seen >= FIXED_HEADER:
-            if data[self._seen : self._seen + len(PINGREQ)] == PINGREQ:
-                del data[self._seen : self._seen + len(PINGREQ)]
+        seen = self._seen
+        kept: list[bytearray] = []  # what is not a ping, in pieces
+        begin = pings = 0
+        while len(data) - seen >= FIXED_HEADER:
+            if data[seen : seen + len(PINGREQ)] == PINGREQ:
+                if begin < seen:
+                    kept.append(data[begin:seen])
+                seen = begin = seen + len(PINGREQ)
                 pings += 1
                 continue
             try:
-                header = remaining_length(data, self._seen + 1)
+                header = remaining_length(data, seen + 1)
             except MalformedPacketError:  # its turn comes
-                self._seen = len(data) + READ_AHEAD
+                seen = len(data) + READ_AHEAD
                 break
             if header is None:
                 break
             length, start = header
-            self._seen = start + length
+            seen = start + length
+        if pings:
+            kept.append(data[begin:])
+            self._data = bytearray().join(kept)
+        self._seen = seen - pings * len(PINGREQ)
         return pings

@@ -14,7 +14,9 @@ from adapter.errors import ProtocolError
 from adapter.mqtt.connection import BUFFER, Connection, address_of, forget
 from adapter.mqtt.opening import Opening
 from adapter.mqtt.proxy_header import ProxyHeader
+from adapter.mqtt.session import Session
 from adapter.mqtt.tls import TlsLayer
+from adapter.mqtt.turns import FRAME, READ
 from adapter.mqtt.websocket import WebSocketConfig, WebSocketLayer
 from adapter.peer import Peer
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.layers import Bytes, Layer, Step
 
+# A read is taken in one go, and of WebSocket's smallest frames it can hold thousands.
+READ_SIZE = 16_384
 LONGEST_TEXT = 200  # characters of an error, which may repeat what a peer has sent
 
 
@@ -87,7 +91,13 @@ class LayeredConnection(Connection):
         self.write = below
         return self._begin(self.peer)
 
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return super().get_buffer(sizehint)[:READ_SIZE]
+
     def buffer_updated(self, nbytes: int) -> None:
+        session = self._session
+        if isinstance(session, Session) and not self._frontend.turns.take(READ):
+            session.yield_turn()  # with what has been read it waits for its turn
         try:
             self._receive(BUFFER[:nbytes].tobytes())
         except ProtocolError as error:
@@ -114,6 +124,9 @@ class LayeredConnection(Connection):
             self._receive = layer.above
         else:
             self._open.append(layer)
+
+    def spent(self, frames: int) -> None:
+        self._frontend.turns.take(frames * FRAME)
 
     def ended(self) -> None:
         session = self._session

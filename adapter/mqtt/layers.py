@@ -42,6 +42,9 @@ class Base(Protocol):
     def opened(self, layer: Layer) -> None:
         """Set `layer.above`: what comes through it now is for the next layer, or for the session."""
 
+    def spent(self, frames: int) -> None:
+        """So many pieces were taken apart: it counts against this turn of the event loop."""
+
     def ended(self) -> None:
         """The peer has said, in the layer's own words, that it sends nothing more."""
 

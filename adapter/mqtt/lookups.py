@@ -14,6 +14,7 @@ from adapter.mqtt.limits import Limit
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish import decode_publish_properties
 from adapter.mqtt.topic_names import decode_topic_name
+from adapter.mqtt.turns import LOOKUP
 from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 RETAIN = 0x01
 QOS_BITS = 0x06
-# Of topics that are new to the connection, some 20 µs each: a read may bring thousands.
-LOOKUPS_A_TURN = 250
 # Bytes of a topic and its properties together: what a connection can make us remember is bounded.
 LARGEST_REMEMBERED = 2048
 
@@ -40,15 +39,13 @@ Key = tuple[int, bytes, bytes]
 class Lookups:
     """Belongs to one open session."""
 
-    __slots__ = ("_cache", "_count", "_identity", "_resolved", "_session", "_turn", "parse")
+    __slots__ = ("_cache", "_identity", "_resolved", "_session", "parse")
 
     def __init__(self, session: Session, identity: Identity) -> None:
         self._session = session
         self._identity = identity
         self._cache: dict[Key, Route] = {}
         self._resolved: tuple[Key, Route | Refusal] | None = None
-        self._turn = -1.0
-        self._count = 0
         self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # of a property list
 
     def route(self, key: Key) -> Route | Refusal | None:
@@ -66,7 +63,8 @@ class Lookups:
         frontend = self._session.frontend
         result = self._take_resolved(key)
         if result is None:
-            if not self._may_look_up():
+            if not frontend.turns.take(LOOKUP):
+                self._session.yield_turn()
                 return None
             if not topic:  # 5.0 section 3.3.2.1
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
@@ -88,19 +86,6 @@ class Lookups:
                 del self._cache[next(iter(self._cache))]
             self._cache[key] = result
         return result
-
-    def _may_look_up(self) -> bool:
-        """Whether there were not too many in this turn of the event loop; else the rest waits for the next."""
-        now = self._session.frontend.time()
-        if now != self._turn:
-            self._turn = now
-            self._count = 0
-        self._count += 1
-        if self._count <= LOOKUPS_A_TURN:
-            return True
-        self._turn = -1.0  # what goes on after the pause is in another turn, whatever the clock says
-        self._session.yield_turn()
-        return False
 
     def _limited(self, limit: Limit, refusal: Refusal) -> Refusal:
         self._session.frontend.limited(limit, self._session.peer.address, self._session.client_id)

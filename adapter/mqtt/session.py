@@ -30,6 +30,7 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
 from adapter.mqtt.receipts import asks_for_receipts
 from adapter.mqtt.replies import PINGRESP, encode_disconnect
+from adapter.mqtt.turns import CONNECT, CONTROL_PACKET
 from adapter.reasons import Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from adapter.mqtt.ports import Wire
     from adapter.peer import Peer
 
-# A read may hold thirty thousand small packets; in one turn they would keep all others waiting.
-CONTROL_PACKETS_A_TURN = 1000
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 
 
@@ -136,16 +135,16 @@ class Session:
     def _process(self, data: bytes) -> None:
         pos = 0
         end = len(data)
-        left = CONTROL_PACKETS_A_TURN
+        turns = self.frontend.turns
         try:
             while not self.pauses and end - pos >= SHORTEST and self._state is not CLOSED:
                 if self._flow is not None and data[pos] >> 4 == PUBLISH_TYPE:
                     after = self._flow.take(data, pos, end)
-                else:
+                elif turns.take(CONTROL_PACKET):
                     after = self._take_packet(data, pos, end)
-                    left -= 1
-                    if not left:
-                        self.yield_turn()
+                else:
+                    self.yield_turn()
+                    break
                 if after == pos:
                     break
                 pos = after
@@ -179,9 +178,10 @@ class Session:
         """Answer what need not wait while publishes wait for Kafka, and read on for it, a little."""
         if self.pauses & ~Pause.WAITS_FOR_KAFKA:
             return
-        for _ in range(held.take_pings()):
-            self.frontend.counters.packets_received[PacketType.PINGREQ] += 1
-            self.reply(PINGRESP)
+        pings = held.take_pings()
+        if pings:
+            self.frontend.counters.packets_received[PacketType.PINGREQ] += pings
+            self.reply(PINGRESP, pings)
         if held.enough:
             self._wire.pause_reading()
 
@@ -208,6 +208,7 @@ class Session:
             raise MalformedPacketError("reserved type or flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
         body = data[start : start + length]
         if kind == PacketType.CONNECT:
+            self.frontend.turns.take(CONNECT)
             Admission(self).begin(body)
         else:
             take_control_packet(self, PacketType(kind), body)
@@ -291,9 +292,14 @@ class Session:
             self._close("connection_lost")
 
     def yield_turn(self) -> None:
-        """Let the others have theirs, and go on in the next turn of the event loop."""
-        self.pause(Pause.TURN)
-        self.frontend.timers.call_later(0.0, self.resume, Pause.TURN)
+        """Take nothing more in this turn of the event loop: it has no room left."""
+        if not self.pauses & Pause.TURN:
+            self.pause(Pause.TURN)
+            self.frontend.turns.wait(self)
+
+    def next_turn(self) -> None:
+        """Go on."""
+        self.resume(Pause.TURN)
 
     def drain(self) -> None:
         """The adapter stops: take nothing more."""
@@ -320,11 +326,11 @@ class Session:
         self.frontend.counters.bytes_sent += len(data)
         self._wire.write(data)
 
-    def reply(self, packet: bytes) -> None:
+    def reply(self, packet: bytes, times: int = 1) -> None:
         """Send a packet, unless the client takes none of its size: then it is as if it were sent [MQTT-3.1.2-25]."""
         if self.peer_packet_limit is None or len(packet) <= self.peer_packet_limit:
-            self.frontend.counters.packets_sent[packet[0] >> 4] += 1
-            self.write(packet)
+            self.frontend.counters.packets_sent[packet[0] >> 4] += times
+            self.write(packet * times)
 
     def fail(self, outcome: Outcome) -> None:
         """A message will never be acknowledged: end the connection, so that the device keeps it and comes back."""

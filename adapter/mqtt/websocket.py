@@ -82,7 +82,9 @@ class WebSocketLayer:
             data = rest
         protocol = self._protocol
         protocol.receive_data(data)
-        for frame in protocol.events_received():
+        frames = protocol.events_received()
+        self._base.spent(len(frames))
+        for frame in frames:
             assert isinstance(frame, Frame), "the request was read"
             if frame.opcode in _DATA:
                 self.above(bytes(frame.data))

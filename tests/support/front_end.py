@@ -12,6 +12,7 @@ from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.session import Session
+from adapter.mqtt.turns import Turns
 from adapter.peer import Peer
 from adapter.reasons import Reason
 from tests.support.fakes import FakeKafka, FakeLog, FakeWire, VirtualTime
@@ -19,6 +20,8 @@ from tests.support.packets import connect
 
 if TYPE_CHECKING:
     from adapter.errors import ConnectRefusedError, KafkaError
+
+ENDLESS = 10**9  # virtual time stands still, and so would a turn of the loop
 
 Done = Callable[[Route | Refusal], None]
 
@@ -101,7 +104,9 @@ class Gate:
 class World:
     """A front end and everything around it."""
 
-    def __init__(self, budget: int = 10_000_000, *, drop_oldest: bool = False, **config: float) -> None:
+    def __init__(
+        self, budget: int = 10_000_000, *, drop_oldest: bool = False, turn: int = ENDLESS, **config: float
+    ) -> None:
         self.time = VirtualTime()
         self.kafka = FakeKafka()
         self.ledger = Ledger()
@@ -126,6 +131,7 @@ class World:
             self.log,
             make_room=DropOldest(self.pipeline, self.budget, self.time).make_room if drop_oldest else None,
         )
+        self.frontend.turns = Turns(self.time, turn)
 
     def accept(self) -> Device:
         return Device(self)
