@@ -120,6 +120,12 @@ $(BENCH_PEER)/node_modules/.package-lock.json: $(BENCH_PEER)/package-lock.json
 bench: install-dev $(BENCH_PEER)/node_modules/.package-lock.json ## Measure beside others on one real Kafka (Java 17, Maven, Node 20); options in BENCH
 	@$(VENV)/bin/python -m tests.bench $(BENCH)
 
+SECONDS ?= 600
+
+.PHONY: fuzz
+fuzz: install-dev ## Coverage-guided fuzzing of all that reads what a peer sends: SECONDS=600
+	@$(VENV)/bin/python -m tests.fuzz --seconds $(SECONDS)
+
 .PHONY: attacks
 attacks: install-tools ## Attackers against a live adapter, and what honest devices notice of it: one table; options in ATTACKS
 	@$(VENV)/bin/python -m tests.attacks $(ATTACKS)
