@@ -92,8 +92,22 @@ check-lock: install-dev ## Whether requirements/ is what pyproject.toml asks for
 test: install-tools lint check-lock ## Everything that must pass: style, types, locks, unit and end-to-end tests
 	$(VENV)/bin/python -m pytest --cov=adapter --cov-report=term
 
+.PHONY: install-clients
+install-clients: install-tools
+	@if ! { command -v go && command -v cargo && command -v javac && command -v cc && pkg-config --exists libmosquitto; } >/dev/null; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo "make clients needs Go, Rust, a JDK, a C compiler, pkg-config and libmosquitto-dev; install them"; exit 1; \
+		fi; \
+		apt-get update -qq; \
+		for needed in go:golang cargo:cargo javac:default-jdk-headless cc:gcc pkg-config:pkg-config; do \
+			command -v $${needed%%:*} >/dev/null || \
+				DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${needed##*:} libc6-dev >/dev/null; \
+		done; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends libmosquitto-dev >/dev/null; \
+	fi
+
 .PHONY: clients
-clients: install-tools ## Run MQTT clients of many languages against the adapter, and write their table into README.md; options in CLIENT
+clients: install-clients ## Run MQTT clients of many languages against the adapter, and write their table into README.md; options in CLIENT
 	@$(VENV)/bin/python -m tests.clients $(CLIENT)
 
 .PHONY: conformance

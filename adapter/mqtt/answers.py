@@ -12,7 +12,7 @@ from adapter.errors import MalformedPacketError
 from adapter.model import ACKNOWLEDGED, Fate
 from adapter.mqtt.ack_window import AckWindow, Answer
 from adapter.mqtt.connect import MQTT_5
-from adapter.mqtt.exactly_once import QOS_2, Exchanges
+from adapter.mqtt.exactly_once import PACKET_ID, PUBCOMP, QOS_2, SIZE, Exchanges
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.receipts import encode_receipt, moved
@@ -283,6 +283,25 @@ class Answers:
             return False
         self.unreleased = max(0, self.unreleased - 1)  # it may be of an earlier connection
         return True
+
+    def release_all(self, data: bytes, pos: int, end: int) -> int:
+        """Answer consecutive PUBRELs in one piece; returns where they end. The first that is unusual is left."""
+        if self.exchanges is None:
+            return pos
+        if self.answers_ready:  # a PUBREC for the same identifier may be among them
+            self.flush_answers()
+        after = self.exchanges.release_all(data, pos, end)
+        count = (after - pos) // SIZE
+        if count:
+            self.unreleased = max(0, self.unreleased - count)
+            counters = self._frontend.counters
+            counters.packets_received[PacketType.PUBREL] += count
+            limit = self._session.peer_packet_limit
+            if limit is None or limit >= SIZE:
+                counters.packets_sent[PacketType.PUBCOMP] += count
+                ids = [data[at + PACKET_ID : at + SIZE] for at in range(pos, after, SIZE)]
+                self._session.write(PUBCOMP + PUBCOMP.join(ids))
+        return after
 
     def split(self, run: Run) -> list[Run]:
         """Put two halves in the place of a run of several messages."""

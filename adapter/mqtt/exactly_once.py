@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from adapter.mqtt.answers import Answers
 
 QOS_2 = 2
+# As 3.1.1 has it, and 5.0 without a reason code: fixed header, packet identifier.
+PUBREL, PUBCOMP = b"\x62\x02", b"\x70\x02"
+SIZE = 4
+AT_ONCE = 256  # in one turn of the event loop
 PACKET_ID = 2  # bytes
 _FROM_CLIENT = (ReasonCode.SUCCESS, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)  # 5.0 table 3-6
 
@@ -71,6 +75,17 @@ class Exchanges:
         del self.owners[packet_id]
         self._counters.unreleased -= 1
         return True
+
+    def release_all(self, data: bytes, pos: int, end: int) -> int:
+        """Take consecutive PUBRELs of the usual form for messages that were received; returns where they end."""
+        owners = self.owners
+        begin = pos
+        last = min(end - SIZE, pos + SIZE * AT_ONCE)
+        while pos <= last and data[pos : pos + PACKET_ID] == PUBREL and owners.get(data[pos + 2 : pos + 4], 0) is None:
+            del owners[data[pos + 2 : pos + 4]]
+            pos += SIZE
+        self._counters.unreleased -= (pos - begin) // SIZE
+        return pos
 
     def end(self) -> None:
         """The session is over; what is still pending counts for nothing."""

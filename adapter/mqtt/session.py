@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from adapter.mqtt.ports import Wire
     from adapter.peer import Peer
 
+PUBREL_BYTE = 0x62
+PUBRELS_A_UNIT = 8  # bytes: two of them cost as much as one unit of a turn
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 
 
@@ -135,16 +137,12 @@ class Session:
     def _process(self, data: bytes) -> None:
         pos = 0
         end = len(data)
-        turns = self.frontend.turns
         try:
             while not self.pauses and end - pos >= SHORTEST and self._state is not CLOSED:
                 if self._flow is not None and data[pos] >> 4 == PUBLISH_TYPE:
                     after = self._flow.take(data, pos, end)
-                elif turns.take(CONTROL_PACKET):
-                    after = self._take_packet(data, pos, end)
                 else:
-                    self.yield_turn()
-                    break
+                    after = self._take_in_turn(data, pos, end)
                 if after == pos:
                     break
                 pos = after
@@ -184,6 +182,19 @@ class Session:
             self.reply(PINGRESP, pings)
         if held.enough:
             self._wire.pause_reading()
+
+    def _take_in_turn(self, data: bytes, pos: int, end: int) -> int:
+        """Take a packet, or many PUBRELs; or nothing, when this turn of the event loop has no room for it."""
+        turns = self.frontend.turns
+        if not turns.take(CONTROL_PACKET):
+            self.yield_turn()
+            return pos
+        if data[pos] == PUBREL_BYTE and self._flow is not None:
+            after = self._flow.release_all(data, pos, end)
+            if after > pos:
+                turns.take((after - pos) // PUBRELS_A_UNIT)
+                return after
+        return self._take_packet(data, pos, end)
 
     def _take_packet(self, data: bytes, pos: int, end: int) -> int:
         first = data[pos]

@@ -118,11 +118,14 @@ class WebSocketLayer:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: not an HTTP request")
         [asked] = events
         assert isinstance(asked, Request), "nothing but the request was fed"
-        if asked.path.partition("?")[0] != self._config.path:
-            response = protocol.reject(404, "Not found: MQTT is served at another path.\n")
-        else:
-            response = protocol.accept(asked)
-        protocol.send_response(response)
+        try:
+            if asked.path.partition("?")[0] != self._config.path:
+                response = protocol.reject(404, "Not found: MQTT is served at another path.\n")
+            else:
+                response = protocol.accept(asked)
+            protocol.send_response(response)
+        except UnicodeError:  # the library's refusal would repeat a header that is not ASCII
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: a header that is not ASCII") from None
         self._flush()
         if protocol.state is not OPEN:
             why = protocol.handshake_exc or f"no such path, answered {response.status_code}"

@@ -10,8 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.bench import environment, limit
-from tests.bench.goals import goals
+from tests.bench import environment, limit, ways
+from tests.bench.goals import OURS, Goal, goals
 from tests.bench.kafka_topics import KafkaTopics
 from tests.bench.peers.adapter import Adapter
 from tests.bench.peers.aedes_kafkajs import AedesKafkajs
@@ -27,6 +27,8 @@ PEERS: dict[str, Peer] = {peer.name: peer for peer in (Adapter(), AedesKafkajs()
 SECONDS = 4.0
 ROUNDS = 3
 BROKER_HEAP = "1g"
+PARTITIONS = 4
+MOST_QOS_2 = 2.5  # times the CPU of QoS 1
 
 
 def listed(text: str) -> list[str]:
@@ -40,6 +42,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     systems = [*PEERS, limit.SYSTEM]
     parser.add_argument("--shapes", type=listed, default=list(SHAPES), help=f"of {','.join(SHAPES)}; default: all")
     parser.add_argument("--peers", type=listed, default=systems, help=f"of {','.join(systems)}; default: all")
+    parser.add_argument("--no-ways", action="store_true", help="without TLS, WebSocket and QoS 2")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"default: {ROUNDS}")
     parser.add_argument("--seconds", type=float, default=SECONDS, help=f"of a run, after warm-up; default: {SECONDS:g}")
     parser.add_argument("--messages", type=int, help="of a run, if that is reached sooner")
@@ -108,9 +111,19 @@ def main(arguments: Sequence[str]) -> int:
     with KafkaBroker(fast_start=False, heap=BROKER_HEAP) as broker:
         bench = Bench(broker.bootstrap, KafkaTopics(broker), options.seconds, options.messages)
         results = measure(bench, shapes, peers, options.rounds, with_limit=limit.SYSTEM in options.peers)
+        rows = []
+        if not options.no_ways and any(peer.name == OURS for peer in peers):
+            broker.create_topic(f"hono.telemetry.{ways.TENANT}", PARTITIONS)
+            say("the ways in")
+            rows = ways.measure(broker.bootstrap, options.rounds, options.seconds)
     reached = goals(results)
+    if rows:
+        reached.append(Goal("CPU per message, QoS 2 : QoS 1", ways.qos_2_ratio(rows), MOST_QOS_2))
     document["results"] = [asdict(result) for result in results.all]
+    document["ways"] = [{"way": row.way.name, "rate": row.rate, "cpu": row.cpu} for row in rows]
     document["goals"] = [{**asdict(goal), "met": goal.met} for goal in reached]
     options.json.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    if rows:
+        sys.stdout.write("\n" + ways.table(rows))
     sys.stdout.write("\n" + report(results, shapes, peers, reached))
     return 1 if options.check and any(goal.met is False for goal in reached) else 0

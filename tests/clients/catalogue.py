@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.clients.languages import Language, Mosquitto, Node, Python
+from tests.clients.languages import C, Go, Java, Language, Mosquitto, Node, Python, Rust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ class Client:
         return self.language.command(self.program)
 
 
-PYTHON, MOSQUITTO, NODE = Python(), Mosquitto(), Node()
+PYTHON, MOSQUITTO, NODE, JAVA, GO, RUST, LIBC = Python(), Mosquitto(), Node(), Java(), Go(), Rust(), C()
 
 NO_WEBSOCKET = "has no WebSocket"
 WITHOUT_WEBSOCKET = {"WebSocket": NO_WEBSOCKET, "secure WebSocket": NO_WEBSOCKET}
@@ -51,4 +51,21 @@ CLIENTS = (
         quick=True,
     ),
     Client("MQTT.js", NODE, "mqtt", "mqttjs", quick=True),
+    Client("Eclipse Paho mqttv3", JAVA, "org.eclipse.paho.client.mqttv3", "PahoV3", levels=(MQTT_3_1_1,)),
+    Client(
+        "Eclipse Paho mqttv5",
+        JAVA,
+        "org.eclipse.paho.mqttv5.client",
+        "PahoV5",
+        levels=(MQTT_5,),
+        lacks={
+            "reconnect": "repeats messages with topic aliases of the lost connection, which MQTT forbids, and so "
+            "reconnects for ever, unless `ADAPTER_MQTT__TOPIC_ALIAS_MAXIMUM=0`"
+        },
+    ),
+    Client("HiveMQ MQTT Client", JAVA, "hivemq-mqtt-client", "HiveMq"),
+    Client("paho.mqtt.golang", GO, "github.com/eclipse/paho.mqtt.golang", "paho_mqtt_golang", levels=(MQTT_3_1_1,)),
+    Client("autopaho", GO, "github.com/eclipse/paho.golang", "autopaho", levels=(MQTT_5,)),
+    Client("rumqttc", RUST, "rumqttc", "rumqttc_client"),
+    Client("libmosquitto", LIBC, "libmosquitto", "libmosquitto_client", lacks=WITHOUT_WEBSOCKET),
 )

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-from tests.support.maven import CACHE
+from tests.support.maven import CACHE, jars
 
 HERE = Path(__file__).parent
 BUILT = CACHE / "clients"
@@ -91,3 +91,86 @@ class Node:
         lock = json.loads((HERE / "node" / "package-lock.json").read_text())
         version: str = lock["packages"][f"node_modules/{library}"]["version"]
         return version
+
+
+class Go:
+    """Versions are locked in go.mod and go.sum."""
+
+    name = "Go"
+
+    def build(self) -> None:
+        need("go", "Go (1.24 or later)")
+        run("go", "build", "-mod=readonly", "-trimpath", "-o", f"{BUILT / 'go'}/", "./...", cwd=HERE / "go")
+
+    def command(self, program: str) -> list[str]:
+        return [str(BUILT / "go" / program)]
+
+    def version(self, library: str) -> str:
+        found = re.search(rf"{re.escape(library)} v(\S+)", (HERE / "go" / "go.mod").read_text())
+        assert found is not None, library
+        return found[1]
+
+
+class Rust:
+    """Versions are pinned in Cargo.toml; a lock file would have to name the registry."""
+
+    name = "Rust"
+
+    def build(self) -> None:
+        need("cargo", "Rust (1.80 or later)")
+        run("cargo", "build", "--release", "--quiet", "--target-dir", str(BUILT / "rust"), cwd=HERE / "rust")
+
+    def command(self, program: str) -> list[str]:
+        return [str(BUILT / "rust" / "release" / program)]
+
+    def version(self, library: str) -> str:
+        found = re.search(rf'^{library} = .*?"=([\d.]+)"', (HERE / "rust" / "Cargo.toml").read_text(), re.MULTILINE)
+        assert found is not None, library
+        return found[1]
+
+
+class C:
+    """The library is the system's; its version is what pkg-config says."""
+
+    name = "C"
+
+    def build(self) -> None:
+        need("cc", "a C compiler")
+        need("pkg-config", "pkg-config")
+        (BUILT / "c").mkdir(parents=True, exist_ok=True)
+        flags = run("pkg-config", "--cflags", "--libs", "libmosquitto").split()
+        source = str(HERE / "c" / "libmosquitto_client.c")
+        run("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-o", str(BUILT / "c" / "libmosquitto_client"), source, *flags)
+
+    def command(self, program: str) -> list[str]:
+        return [str(BUILT / "c" / program)]
+
+    def version(self, library: str) -> str:
+        return run("pkg-config", "--modversion", library).strip()
+
+
+class Java:
+    """Versions stand in pom.xml; what those need, in theirs."""
+
+    name = "Java"
+
+    def build(self) -> None:
+        need("javac", "a JDK (17 or later)")
+        sources = sorted(str(path) for path in (HERE / "java").glob("*.java"))
+        run("javac", "-d", str(BUILT / "java"), "-cp", self._libraries(), *sources)
+
+    def command(self, program: str) -> list[str]:
+        quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx128m")
+        return ["java", *quick, "-cp", f"{self._libraries()}:{BUILT / 'java'}", program]
+
+    def version(self, library: str) -> str:
+        found = re.search(rf"<artifactId>{re.escape(library)}</artifactId>\s*<version>(.+?)<", self._pom().read_text())
+        assert found is not None, library
+        return found[1]
+
+    def _libraries(self) -> str:
+        return f"{jars(self._pom())}/*"
+
+    @staticmethod
+    def _pom() -> Path:
+        return HERE / "java" / "pom.xml"

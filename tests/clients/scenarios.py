@@ -173,5 +173,9 @@ SCENARIOS = (
     Scenario("QoS 0, 1, 2 mixed", each(series(0, 1, 2, 1))),
     Scenario("large", each(large)),
     Scenario("empty", each(empty)),
+    Scenario("TLS", each(series(1)), scheme="mqtts"),
+    Scenario("WebSocket", each(series(0, 1, 2)), scheme="ws"),
+    Scenario("secure WebSocket", each(series(0, 1, 2)), scheme="wss"),
+    Scenario("Will", each(will)),
     Scenario("reconnect", reconnect, repeats=True),
 )

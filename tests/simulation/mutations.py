@@ -245,6 +245,10 @@ def _releases_nothing(self: Exchanges, packet_id: bytes) -> bool:
     return packet_id in self.owners
 
 
+def _releases_one_by_one(_: Exchanges, __: bytes, pos: int, ___: int) -> int:
+    return pos
+
+
 def _says_pubrec_at_once(original: Any) -> Any:
     def begins(self: Answers, first: int, packet_id: bytes) -> bool:
         new: bool = original(self, first, packet_id)
@@ -334,7 +338,8 @@ MUTATIONS = (
     Mutation("keeps a session without its exchanges of QoS 2", "a QoS 2 message makes one record", 40,
              ((KeptSessions, "keep", _keeps_sessions_without_their_exchanges),)),
     Mutation("does not free a packet identifier at its PUBREL", DURABLE, 10,
-             ((Exchanges, "release", _instead(_releases_nothing)),)),
+             ((Exchanges, "release", _instead(_releases_nothing)),
+              (Exchanges, "release_all", _instead(_releases_one_by_one)))),
     Mutation("says PUBREC at once", DURABLE, 10, ((Answers, "_begins", _says_pubrec_at_once),)),
     Mutation("drops what is pending at a takeover", LEDGER, 10,
              ((Session, "_close", _drops_the_pending_of_the_old_connection),)),

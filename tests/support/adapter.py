@@ -136,7 +136,7 @@ class Adapter:
                 value for (sample, labels), value in metrics.items() if sample == name and ("qos", qos) in labels
             )
 
-        for qos in ("0", "1"):
+        for qos in ("0", "1", "2"):
             accounted = sum(
                 total(f"adapter_messages_{column}", qos)
                 for column in ("acknowledged_total", "refused_total", "dropped_total", "unknown_total", "pending")

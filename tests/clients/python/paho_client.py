@@ -57,6 +57,7 @@ class _Publisher:
 
     def _published(self, _: Client, __: Any, mid: int, code: ReasonCode, ___: Any) -> None:
         with self._changed:
+            self._changed.wait_for(lambda: mid in self._places)  # `publish` may not have returned yet
             message = self._places.pop(mid)
             self._changed.notify()
         if code.is_failure:
@@ -65,9 +66,11 @@ class _Publisher:
             contract.acked(message.place)
 
     def publish(self, message: contract.Message) -> None:
+        # Not while holding our lock: paho holds one of its own in both calls.
+        info = self._client.publish(message.topic, message.payload, message.qos)
         with self._changed:
-            info = self._client.publish(message.topic, message.payload, message.qos)
             self._places[info.mid] = message
+            self._changed.notify()
 
     def leave(self) -> None:
         with self._changed:

@@ -422,3 +422,19 @@ def test_a_pubrel_before_the_pubrec_is_a_protocol_error(level: int) -> None:
     answer = device.wire.take()
     assert answer == b"" if level == 4 else (answer[0], answer[2]) == (0xE0, 0x82)
     assert device.wire.closed
+
+
+@BOTH
+def test_many_pubrels_in_one_read_are_completed_in_their_order_whatever_is_between(level: int) -> None:
+    world = World()
+    device = world.device(level=level)
+    numbers = [*range(1, 300), 0x6202, 0x0262, 0x7002]  # some look like headers
+    device.send(*(exactly(b"%d" % number, number, level=level) for number in numbers))
+    world.answer_all()
+    device.wire.take()
+    unknown = 0x1234
+    not_found = pubcomp(unknown) if level == 4 else b"\x70\x03\x12\x34\x92"
+    device.send(*map(pubrel, numbers[:150]), pubrel(unknown), PINGREQ, *map(pubrel, numbers[150:]))
+    expected = b"".join(map(pubcomp, numbers[:150])) + not_found + PINGRESP + b"".join(map(pubcomp, numbers[150:]))
+    assert device.wire.take() == expected
+    assert world.frontend.counters.unreleased == 0
