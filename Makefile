@@ -94,12 +94,12 @@ test: install-tools lint check-lock ## Everything that must pass: style, types, 
 
 .PHONY: install-clients
 install-clients: install-tools
-	@if ! { command -v go && command -v cargo && command -v javac && command -v cc && pkg-config --exists libmosquitto; } >/dev/null; then \
+	@if ! { command -v go && command -v cargo && command -v javac && command -v cc && command -v chromium && pkg-config --exists libmosquitto; } >/dev/null; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-			echo "make clients needs Go, Rust, a JDK, a C compiler, pkg-config and libmosquitto-dev; install them"; exit 1; \
+			echo "make clients needs Go, Rust, a JDK, a C compiler, pkg-config, libmosquitto-dev and Chromium; install them"; exit 1; \
 		fi; \
 		apt-get update -qq; \
-		for needed in go:golang cargo:cargo javac:default-jdk-headless cc:gcc pkg-config:pkg-config; do \
+		for needed in go:golang cargo:cargo javac:default-jdk-headless cc:gcc pkg-config:pkg-config chromium:chromium; do \
 			command -v $${needed%%:*} >/dev/null || \
 				DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $${needed##*:} libc6-dev >/dev/null; \
 		done; \

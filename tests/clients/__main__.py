@@ -11,6 +11,7 @@ from tests.clients import table
 from tests.clients.catalogue import CLIENTS, NAMES
 from tests.clients.languages import ToolMissingError
 from tests.clients.matrix import Cell, play, seats_of
+from tests.clients.page import try_page
 from tests.clients.scenarios import SCENARIOS
 from tests.clients.stage import Stage
 from tests.support.kafka_broker import KafkaBroker
@@ -44,12 +45,14 @@ def main() -> int:
                 for cell in failed:
                     sys.stdout.write(f"  {cell.client}, MQTT {NAMES[cell.level]}: {cell.wrong}\n")
                 cells += played
+        page = try_page(stage) if not chosen.client and not chosen.scenario else None
+        sys.stdout.write(f"examples/publish.html in Chromium: {page or 'as it must be'}\n")
         stage.adapter.assert_balanced()
     if not chosen.client and not chosen.scenario:
         text = table.render(cells)
         sys.stdout.write(f"\n{text}")
         table.write(text)
-    return int(any(cell.wrong for cell in cells))
+    return int(page is not None or any(cell.wrong for cell in cells))
 
 
 if __name__ == "__main__":
