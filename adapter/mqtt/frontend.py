@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from adapter.model import Identity
     from adapter.mqtt.answers import Answers
+    from adapter.mqtt.inbound import Inbound
     from adapter.mqtt.opening import Opening
     from adapter.mqtt.ports import Gate, Timers
     from adapter.mqtt.publish_flow import PublishFlow
@@ -112,7 +113,7 @@ class Frontend:
         self.deadlines = Deadlines(timers)
         self.turns = Turns(timers)
         self.addresses = Addresses(config.limits, timers.time)
-        self._begun: dict[Session, float] = {}  # packets of which a part was read, and when; the oldest first
+        self._begun: dict[Inbound, float] = {}  # packets of which a part was read, and when; the oldest first
         self._sweeping = False
         self.sessions: dict[Session | Opening, None] = {}  # in the order in which they came
         self.stamped = -1.0  # when `stamp_ms` was read from the wall clock, by the monotonic one
@@ -140,14 +141,14 @@ class Frontend:
         waiting = self.counters.connections - self.admitted
         return waiting >= config.limits.unauthenticated
 
-    def packet_begun(self, session: Session, at: float) -> None:
+    def packet_begun(self, session: Inbound, at: float) -> None:
         """Watch that the rest of a packet comes in time (monotonic seconds)."""
         self._begun[session] = at
         if not self._sweeping:
             self._sweeping = True
             self.timers.call_later(1.0, self._end_slow_senders)
 
-    def packet_done(self, session: Session) -> None:
+    def packet_done(self, session: Inbound) -> None:
         """The rest has come, or is not waited for any more."""
         self._begun.pop(session, None)
 

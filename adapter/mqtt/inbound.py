@@ -1,0 +1,203 @@
+"""The bytes that a connection brings: cut into packets, held while they cannot be taken.
+
+Bytes that cannot be processed yet (a packet's first half, or a pause) are held; during a pause little or nothing more
+is read, so what is held is at most one packet and two reads.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from adapter.errors import LimitError, MalformedPacketError, ProtocolError
+from adapter.mqtt.framing import remaining_length
+from adapter.mqtt.held import Held
+from adapter.mqtt.limits import Limit
+from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
+from adapter.mqtt.pause import Pause
+from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
+from adapter.mqtt.replies import PINGRESP
+from adapter.mqtt.turns import CONTROL_PACKET
+from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from adapter.mqtt.frontend import Frontend
+    from adapter.mqtt.ports import Wire
+    from adapter.peer import Peer
+
+PUBREL_BYTE = 0x62
+PUBRELS_A_UNIT = 8  # bytes: two of them cost as much as one unit of a turn
+
+
+class State(Enum):
+    """Of a session; see the picture in `session.py`."""
+
+    NEW = "new"
+    AUTHENTICATING = "authenticating"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+CLOSED = State.CLOSED  # looked up for every read
+
+
+class Inbound(ABC):
+    """The reading half of a `Session`."""
+
+    client_id: str
+
+    __slots__ = (
+        "_before_open",
+        "_flow",
+        "_held",
+        "_last_received",
+        "_state",
+        "_wire",
+        "frontend",
+        "is_open",
+        "pauses",
+        "peer",
+    )
+
+    def __init__(self, frontend: Frontend, wire: Wire, peer: Peer) -> None:
+        self.frontend = frontend
+        self.peer = peer
+        self.is_open = False  # whether packets may be sent to the device: the state is OPEN
+        self.pauses = 0
+        self._wire = wire
+        self._state = State.NEW
+        self._flow: PublishFlow | None = None
+        self._held: Held | None = None
+        self._before_open = 0  # bytes that were held before the device was let in
+        self._last_received = frontend.time()
+
+    @abstractmethod
+    def take_packet(self, kind: PacketType, body: bytes) -> None:
+        """Take one that is no PUBLISH, without its fixed header. Raises ProtocolError."""
+
+    @abstractmethod
+    def yield_turn(self) -> None:
+        """Take nothing more in this turn of the event loop."""
+
+    @abstractmethod
+    def reply(self, packet: bytes, times: int = 1) -> None:
+        """Send a packet."""
+
+    @abstractmethod
+    def end(self, code: ReasonCode | None, cause: str, text: str | None = None) -> None:
+        """Close, once."""
+
+    @abstractmethod
+    def end_for(self, error: ProtocolError) -> None:
+        """Close because the peer broke MQTT, or a limit."""
+
+    def receive(self, data: bytes) -> None:
+        """What the socket brought. Never raises for what a peer sent."""
+        frontend = self.frontend
+        now = self._last_received = frontend.time()
+        frontend.counters.bytes_received += len(data)
+        if self._held is None:
+            flow = self._flow
+            if flow is not None and self.is_open and not self.pauses and flow.take_alike(data, now):
+                return
+        else:
+            held = self._held
+            held.add(data, now)
+            if self._flow is None and not self._may_hold(len(data)):
+                return
+            if self.pauses:
+                self._answer_pings(held)
+                return
+            if not held.complete:
+                return
+            data = held.bytes
+            self._held = None
+            frontend.packet_done(self)
+        self._process(data)
+
+    def _process(self, data: bytes) -> None:
+        pos = 0
+        end = len(data)
+        try:
+            while not self.pauses and end - pos >= SHORTEST and self._state is not CLOSED:
+                if self._flow is not None and data[pos] >> 4 == PUBLISH_TYPE:
+                    after = self._flow.take(data, pos, end)
+                else:
+                    after = self._take_in_turn(data, pos, end)
+                if after == pos:
+                    break
+                pos = after
+        except ProtocolError as error:
+            self.end_for(error)
+        if pos < end and self._state is not CLOSED:
+            late = self._flow.late if self._flow is not None else 0.0
+            now = self.frontend.time()
+            self._held = Held(data[pos:], now - late)
+            if self._flow is None and not self._may_hold(end - pos):
+                return
+            if self.pauses:
+                self._answer_pings(self._held)
+            else:
+                self.frontend.packet_begun(self, now)
+        if self._flow is not None and self._flow.answers_ready:
+            self._flow.flush_answers()
+
+    def _may_hold(self, size: int) -> bool:
+        """Before a device is let in: whether all of these together may hold so many bytes more."""
+        frontend = self.frontend
+        self._before_open += size
+        frontend.bytes_before_open += size
+        if frontend.bytes_before_open <= frontend.config.limits.unauthenticated_bytes:
+            return True
+        frontend.limited(Limit.UNAUTHENTICATED, self.peer.address)
+        self.end(None, "turned_away")
+        return False
+
+    def _answer_pings(self, held: Held) -> None:
+        """Answer what need not wait while publishes wait for Kafka, and read on for it, a little."""
+        if self.pauses & ~Pause.WAITS_FOR_KAFKA:
+            return
+        pings = held.take_pings()
+        if pings:
+            self.frontend.counters.packets_received[PacketType.PINGREQ] += pings
+            self.reply(PINGRESP, pings)
+        if held.enough:
+            self._wire.pause_reading()
+
+    def _take_in_turn(self, data: bytes, pos: int, end: int) -> int:
+        """Take a packet, or many PUBRELs; or nothing, when this turn of the event loop has no room for it."""
+        turns = self.frontend.turns
+        if not turns.take(CONTROL_PACKET):
+            self.yield_turn()
+            return pos
+        if data[pos] == PUBREL_BYTE and self._flow is not None:
+            after = self._flow.release_all(data, pos, end)
+            if after > pos:
+                turns.take((after - pos) // PUBRELS_A_UNIT)
+                return after
+        return self._take_packet(data, pos, end)
+
+    def _take_packet(self, data: bytes, pos: int, end: int) -> int:
+        first = data[pos]
+        if self._state is State.NEW and first >> 4 != PacketType.CONNECT:  # no need to wait for the rest of it
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the first packet is not a CONNECT [MQTT-3.1.0-1]")
+        header = remaining_length(data, pos + 1)
+        if header is None:
+            return pos
+        length, start = header
+        config = self.frontend.config
+        if start - pos + length > config.max_packet_size:
+            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.PACKET_SIZE, TOO_LARGE)
+        if self._state is State.NEW and start - pos + length > config.limits.connect_size:
+            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.CONNECT_SIZE, TOO_LARGE)
+        if start + length > end:
+            return pos
+        kind = first >> 4
+        self.frontend.counters.packets_received[kind] += 1
+        if kind == PacketType.CONNECT and self._state is not State.NEW:
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a second CONNECT [MQTT-3.1.0-2]")
+        if FIXED_FLAGS.get(kind) != first & 0x0F:
+            raise MalformedPacketError("reserved type or flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
+        self.take_packet(PacketType(kind), data[start : start + length])
+        return start + length
