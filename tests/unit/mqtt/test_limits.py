@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
+import socket as socket_module
 
 import pytest
 
@@ -10,10 +12,12 @@ from adapter.errors import ConnectRefusedError
 from adapter.mqtt.connection import Connection
 from adapter.mqtt.layered_connection import LayeredConnection, Layers
 from adapter.mqtt.limits import ADDRESSES, LOCAL, Addresses, Limit, Limits, Rate
+from adapter.mqtt.listener import Listener
 from adapter.mqtt.turns import BUDGET
 from adapter.reasons import Reason, ReasonCode
 from tests.support.front_end import World
 from tests.support.packets import PINGREQ, connect, last_will, packet, publish, text, varint
+from tests.support.until import until
 from tests.support.wires import Socket
 
 CONNACK = b"\x20\x02\x00\x00"
@@ -357,6 +361,42 @@ def test_a_device_that_sends_more_bytes_than_it_may_is_read_later() -> None:
     world.answer_all()
     assert len(world.kafka.log["plant", 0]) == 3
     assert reached(world) == {Limit.BYTES_PER_SECOND: 3}
+
+
+async def test_who_does_not_read_what_it_is_answered_is_closed_after_a_while() -> None:
+    world = limited(slow_reader_seconds=0.01)
+    socket = Socket(Connection(world.frontend))
+    socket.send(connect())
+    socket.connection.pause_writing()
+    assert not socket.transport.reading
+    await until(lambda: socket.closed)
+    assert reached(world) == {Limit.SLOW_READER: 1}
+    assert world.frontend.counters.closed == {"slow_reader": 1}
+
+
+async def test_who_reads_on_in_time_is_not() -> None:
+    world = limited(slow_reader_seconds=3600.0)
+    socket = Socket(Connection(world.frontend))
+    socket.send(connect())
+    socket.connection.pause_writing()
+    socket.connection.resume_writing()
+    assert socket.connection._slow.cancelled()
+    assert socket.transport.reading
+
+
+async def test_tcp_itself_asks_silent_peers_whether_they_are_there() -> None:
+    world = limited()
+    listener = Listener(world.frontend, "127.0.0.1", 0)
+    await listener.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    await until(lambda: world.frontend.sessions)
+    [session] = world.frontend.sessions
+    accepted = session._wire._transport.get_extra_info("socket")  # type: ignore[union-attr, attr-defined]
+    assert accepted.getsockopt(socket_module.SOL_SOCKET, socket_module.SO_KEEPALIVE) == 1
+    writer.close()
+    await writer.wait_closed()
+    await until(lambda: not world.frontend.sessions)
+    listener.stop()
 
 
 # -- turns of the loop -------------------------------------------------------------------------------------------------
