@@ -12,6 +12,7 @@ import random
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -251,15 +252,16 @@ class Service:
 
     async def _drain(self) -> Drained:
         """Wait for Kafka, no longer than the drain timeout; then give up on the rest, and count it."""
-        pipeline = self._pipeline
-        if pipeline is None:
+        pipeline, frontend = self._pipeline, self._frontend
+        if pipeline is None or frontend is None:
             return Drained(0, 0)
         before = self._given_up()
         idle = asyncio.Event()
-        pipeline.when_idle(idle.set)
+        frontend.wills.when_none_is_due(partial(pipeline.when_idle, idle.set))
         try:
             await asyncio.wait_for(idle.wait(), self._settings.drain_timeout)
         except TimeoutError:
+            frontend.wills.give_up()
             pipeline.give_up()
         after = self._given_up()
         return Drained(after.unknown - before.unknown, after.dropped - before.dropped)

@@ -237,4 +237,3 @@ class Frontend:
         """Tell every device that the server goes [5.0: DISCONNECT 0x8B], and close."""
         for session in list(self.sessions):
             session.end(ReasonCode.SERVER_SHUTTING_DOWN, "shutdown")
-        self.wills.give_up()

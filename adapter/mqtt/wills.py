@@ -109,6 +109,7 @@ class Wills:
         self._kept: dict[Session, LastWill] = {}
         self._delayed: dict[Identity, LastWill] = {}
         self._due: dict[LastWill, None] = {}  # and not yet in a lane: Kafka has to be asked about the topic
+        self._when_none_is_due: Callable[[], None] | None = None
 
     # -- the connection's side -------------------------------------------------------------------------------------
 
@@ -197,6 +198,16 @@ class Wills:
         for will in last:
             self._publish(will)
 
+    def when_none_is_due(self, callback: Callable[[], None]) -> None:
+        """Call back once, when every Will that was published is in a lane or dropped (maybe at once)."""
+        self._when_none_is_due = callback
+        self._announce()
+
+    def _announce(self) -> None:
+        if self._when_none_is_due is not None and not self._due:
+            callback, self._when_none_is_due = self._when_none_is_due, None
+            callback()
+
     def give_up(self) -> None:
         """The time for stopping is over."""
         for will in list(self._due):
@@ -225,6 +236,7 @@ class Wills:
         run.size = len(will.will.payload) + found.overhead
         frontend.ledger.received[qos] += 1
         found.lane.put(run)
+        self._announce()
 
     def _drop(self, will: LastWill, why: Refusal) -> None:
         """It has no lane, and nobody who could be told."""
@@ -235,6 +247,7 @@ class Wills:
         (ledger.refused if qos and why.reason in PUBACK_CODE else ledger.dropped)[qos][why.reason] += 1
         self._lost(will, why.reason, why.text)
         self._forget(will)
+        self._announce()
 
     def settled(self, will: LastWill, outcome: Outcome) -> None:
         """Kafka has it, or it is given up."""

@@ -67,19 +67,20 @@ def test_a_good_deployment_of_one_broker_has_one_warning_a_topic(
     done = command("check", "--tenant", tenant, **variables)
     assert (done.returncode, done.stderr) == (0, "")
     printed = lines(done.stdout)
-    assert printed[:6] == [
+    assert printed[:9] == [
         "ok settings ADAPTER_*: every variable is known, and all rules between them hold",
         "ok plugin ADAPTER_AUTH__PLUGINS: none is needed: devices are let in without credentials",
         f"ok port ADAPTER_MQTT__PORT: 127.0.0.1:{variables['MQTT__PORT']} is free",
+        *(f"ok port ADAPTER_{listener}__PORT: empty: off" for listener in ("TLS", "WS", "WSS")),
         f"ok port ADAPTER_HTTP__PORT: 127.0.0.1:{variables['HTTP__PORT']} is free",
-        printed[4],
+        printed[7],
         f"ok bootstrap server {kafka.bootstrap}: answers with these settings",
     ]
-    assert printed[4].startswith("ok open files ADAPTER_MQTT__MAX_CONNECTIONS: 10 connections need 210 files, ")
-    assert printed[6] == f"ok broker {kafka.bootstrap}: answers; Kafka 4.1 or later"
-    assert printed[7].startswith("ok clock Kafka's controller: its clock is 0.")
+    assert printed[7].startswith("ok open files ADAPTER_MQTT__MAX_CONNECTIONS: 10 connections need 210 files, ")
+    assert printed[9] == f"ok broker {kafka.bootstrap}: answers; Kafka 4.1 or later"
+    assert printed[10].startswith("ok clock Kafka's controller: its clock is 0.")
     size = "max.message.bytes=1048588 takes batches of ADAPTER_KAFKA__MAX_BATCH_SIZE=262144"
-    assert printed[8:] == [
+    assert printed[11:] == [
         line
         for topic in topics
         for line in (
@@ -90,7 +91,7 @@ def test_a_good_deployment_of_one_broker_has_one_warning_a_topic(
             f"ok timestamps {topic}: records bear the time of arrival, and none is too old or too new",
             f"ok clean-up {topic}: cleanup.policy=delete",
         )
-    ] + ["18 ok, 2 warnings, 0 FAILED, 0 unknown"]
+    ] + ["21 ok, 2 warnings, 0 FAILED, 0 unknown"]
 
 
 def test_strict_makes_a_warning_a_failure(kafka: KafkaBroker, unique: Callable[[str], str]) -> None:

@@ -185,3 +185,23 @@ async def test_an_adapter_that_stops_leaves_the_wills_of_those_who_are_there_and
             assert wire.receive() == b""
     assert read(kafka, here) == [(b"1", None), (b"gone", "shutdown")]
     assert read(kafka, away) == [(b"gone", "connection_lost")]
+
+
+@pytest.mark.parametrize(("thawed", "code", "wills"), [(True, 0, [(b"gone", "connection_lost")]), (False, 3, [])])
+async def test_a_stop_waits_for_kafka_to_say_where_a_will_belongs(
+    own_kafka: KafkaBroker, thawed: bool, code: int, wills: list[tuple[bytes, str]]
+) -> None:
+    own_kafka.create_topic("hono.telemetry.cold")
+    with Adapter(own_kafka.bootstrap, DRAIN_TIMEOUT="20" if thawed else "1") as adapter:
+        with sensor(adapter, "cold", 4):
+            own_kafka.pause()
+        await until(lambda: adapter.metric("adapter_wills_published_total", cause="connection_lost") == 1)
+        adapter.terminate()
+        await asyncio.sleep(0.5)  # to let it come as far as it can
+        if thawed:
+            own_kafka.resume()
+        assert await asyncio.to_thread(adapter.process.wait, 40) == code
+        own_kafka.resume()
+        told = [line for line in adapter.log_lines() if line["event"] == "will lost"]
+        assert [line["reason"] for line in told] == ([] if thawed else ["shutdown"])
+    assert read(own_kafka, "cold") == wills

@@ -390,10 +390,26 @@ def test_wills_that_wait_when_the_adapter_stops_are_published_with_the_cause_tha
     assert arrived(world) == [b"gone"], "once"
 
 
+def test_a_stop_can_wait_until_every_will_is_in_a_lane_or_dropped(world: World) -> None:
+    told: list[int] = []
+    wills = world.frontend.wills
+    wills.when_none_is_due(lambda: told.append(0))
+    assert told == [0], "there was none"
+    sensor(world, topic="lost/t", client_id="1")
+    sensor(world, topic="lost/t", client_id="2")
+    world.frontend.stop_reading()
+    wills.when_none_is_due(lambda: told.append(world.pipeline.pending))
+    template, done = world.gate.binding.pop()
+    done(world.gate.bound(template))
+    assert told == [0]
+    world.gate.binding.pop()[1](Refusal(Reason.KAFKA_TOPIC_MISSING, "no such topic"))
+    assert told == [0, 1], "by then the other one is pending"
+
+
 def test_a_will_that_has_no_lane_when_the_adapter_stops_is_dropped_and_counted(world: World) -> None:
     sensor(world, topic="lost/t")
     world.frontend.stop_reading()
-    world.frontend.close_all()
+    world.frontend.wills.give_up()
     assert world.ledger.dropped[1] == {Reason.SHUTDOWN: 1}
     assert world.balanced()
     template, done = world.gate.binding.pop()
