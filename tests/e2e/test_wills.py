@@ -189,7 +189,7 @@ async def test_an_adapter_that_stops_leaves_the_wills_of_those_who_are_there_and
 
 @pytest.mark.parametrize(("thawed", "code", "wills"), [(True, 0, [(b"gone", "connection_lost")]), (False, 3, [])])
 async def test_a_stop_waits_for_kafka_to_say_where_a_will_belongs(
-    own_kafka: KafkaBroker, thawed: bool, code: int, wills: list[tuple[bytes, str]]
+    own_kafka: KafkaBroker, *, thawed: bool, code: int, wills: list[tuple[bytes, str]]
 ) -> None:
     own_kafka.create_topic("hono.telemetry.cold")
     with Adapter(own_kafka.bootstrap, DRAIN_TIMEOUT="20" if thawed else "1") as adapter:
