@@ -17,7 +17,7 @@ ARG PIP_DEFAULT_TIMEOUT=60
 COPY requirements/runtime.txt config/build-ca.cr[t] /build/
 RUN if [ -f /build/build-ca.crt ]; then export PIP_CERT=/build/build-ca.crt; fi \
     && python -m venv /venv \
-    && /venv/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check --require-hashes \
+    && /venv/bin/python -m pip install --no-cache-dir --no-compile --disable-pip-version-check --no-deps --require-hashes \
         -r /build/runtime.txt \
     && /venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 COPY adapter /app/adapter

@@ -4,7 +4,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
-PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+# A lock file names everything, so pip has nothing to resolve: where one package asks for another with an extra, some of
+# its versions take the newest release instead of the locked one, and find no hash for it.
+PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 .PHONY: help
 help: ## List the commands
@@ -14,11 +16,11 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements/embedded.txt pyproject.toml | $(VENV)/bin/python
-	$(PIP_INSTALL) --require-hashes -r requirements/embedded.txt
+	$(PIP_INSTALL) -r requirements/embedded.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
-	$(PIP_INSTALL) --require-hashes -r requirements/dev.txt
+	$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
 
 .PHONY: install
