@@ -1,4 +1,4 @@
-"""`python -m adapter`; see `commands/line.py`."""
+"""`python -m adapter`; see `commands/cli.py`."""
 
 import signal
 import sys
@@ -6,6 +6,6 @@ import sys
 if __name__ == "__main__":
     # Process 1 of a container does not die of a signal that it has not asked for: leave at once, until `run` drains.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    from adapter.commands.line import main  # that takes a third of a second, so it comes after the line above
+    from adapter.commands.cli import main  # that takes a third of a second, so it comes after the line above
 
     sys.exit(main())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from adapter.model import Refusal
 from adapter.reasons import UNAUTHORIZED
-from adapter.routing.dead_letter import letter_of_publish, letter_of_record
+from adapter.routing.dead_letter import dead_letter_from_publish, dead_letter_from_record
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -43,7 +43,7 @@ class DeadLetters:
         """The dead letter that a publish without a record becomes; the refusal if it stands."""
         if self.topic is None or refusal.reason in UNAUTHORIZED:
             return refusal
-        return letter_of_publish(self.topic, self._orig_adapter, identity, header, refusal)
+        return dead_letter_from_publish(self.topic, self._orig_adapter, identity, header, refusal)
 
     def of_record(self, template: RecordTemplate, refusal: Refusal) -> RecordTemplate | Refusal:
         """The dead letter that a record becomes; the refusal if it stands."""
@@ -53,7 +53,7 @@ class DeadLetters:
             return Refusal(first.reason, f"{first.text}; refused as a dead letter too: {refusal.text}")
         if self.topic is None or refusal.reason in UNAUTHORIZED:
             return refusal
-        return letter_of_record(self.topic, template, refusal)
+        return dead_letter_from_record(self.topic, template, refusal)
 
     def sink(self, lane: Sink, refusal: Refusal, is_over: Callable[[], bool]) -> Sink:
         """The lane, as dead letters see it, until `is_over`."""

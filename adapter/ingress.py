@@ -256,7 +256,7 @@ class Ingress:
             on_receipt = template.delivery is Delivery.AT_MOST_ONCE
         return Route(template, lane, ack_on_receipt=on_receipt)
 
-    def instead(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
+    def route_refused(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
         """Where a message goes that is refused after its record was made: to the dead letters, or the refusal stands.
 
         Nobody can wait here. So while the dead-letter topic gets more partitions, and its lanes drain for that, what

@@ -145,7 +145,7 @@ class Refusal:
     text: str
 
 
-class Fate(Enum):
+class DeliveryStatus(Enum):
     """How a message ended: the columns of the ledger."""
 
     ACKNOWLEDGED = "acknowledged"
@@ -158,39 +158,42 @@ class Fate(Enum):
 class Outcome:
     """The end of a run: its fate, with the reason when Kafka does not have it."""
 
-    fate: Fate
+    status: DeliveryStatus
     reason: Reason | None = None
     text: str = ""
 
 
-ACKNOWLEDGED = Outcome(Fate.ACKNOWLEDGED)
+ACKNOWLEDGED = Outcome(DeliveryStatus.ACKNOWLEDGED)
 
 
 # Kafka topic, partition, and the offset of a run's first record; -1 where Kafka does not tell it.
-Place = tuple[str, int, int]
+RecordMetadata = tuple[str, int, int]
 
 
 class Owner(Protocol):
     """The connection whose publishes a run holds, as delivery sees it.
 
-    `places` gets those of its runs that Kafka has acknowledged, before `settled`; None: it does not want to know.
+    `waited_seconds`: how long the bytes that it takes now have been in its receive buffer.
+    `record_metadata`: where in Kafka its acknowledged runs are, filled before `settled`; None: nobody asks.
     """
 
     pending_bytes: int
-    late: float  # seconds that what it puts into a lane now has waited before: it was read, and could not be taken
+    waited_seconds: (
+        float  # seconds that what it puts into a lane now has waited before: it was read, and could not be taken
+    )
 
     @property
-    def places(self) -> dict[Any, Place] | None:
+    def record_metadata(self) -> dict[Any, RecordMetadata] | None:
         """See above."""
 
     @property
-    def heirs(self) -> Iterable[Owner]:
+    def successors(self) -> Iterable[Owner]:
         """Later connections of its device that wait for the outcome of its messages: what ends it ends them."""
 
     def settled(self) -> None:
         """Some of its runs have an outcome: called once for each connection that a batch touches."""
 
-    def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
+    def fail_connection(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
         """Whether this outcome of these messages ends the connection, so that what it sent later must not land."""
 
     def split(self, run: Run) -> list[Run]:
@@ -230,11 +233,11 @@ class Route:
 
 # What becomes of a message that is refused for good when the record it was to be is known: a route to the dead-letter
 # topic, or the refusal stands.
-Instead = Callable[[RecordTemplate, Refusal], Route | Refusal]
+RefusalRouting = Callable[[RecordTemplate, Refusal], Route | Refusal]
 
 
 def no_dead_letters(_template: RecordTemplate, refusal: Refusal) -> Refusal:
-    """Let every refusal stand: the `Instead` of an adapter without a dead-letter topic."""
+    """Let every refusal stand: the `RefusalRouting` of an adapter without a dead-letter topic."""
     return refusal
 
 

@@ -115,8 +115,8 @@ class Service:
             loop,
             budget,
             self._ledger,
-            instead=self._instead,
-            places_wanted=self._places_wanted,
+            route_refused=self._route_refused,
+            receipts_wanted=self._receipts_wanted,
         )
         limits = Limits(producer, lambda topic, size: pipeline.limit(topic, size - wiring.BATCH_HEADER))
         topics = Topics(
@@ -149,7 +149,7 @@ class Service:
             loop,
             wall_ms,
             self._log,
-            instead=ingress.instead,
+            route_refused=ingress.route_refused,
             make_room=DropOldest(pipeline, budget, loop).make_room
             if settings.qos0_overflow is Overflow.DROP_OLDEST
             else None,
@@ -219,12 +219,12 @@ class Service:
         assert self._ingress is not None, "topics are looked at when everything is made"
         self._ingress.partition_count_changed(topic, old, new)
 
-    def _places_wanted(self) -> bool:
+    def _receipts_wanted(self) -> bool:
         return self._frontend is not None and self._frontend.counters.receipts_wanted > 0
 
-    def _instead(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
+    def _route_refused(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
         assert self._ingress is not None, "what is refused came through it"
-        return self._ingress.instead(template, refusal)
+        return self._ingress.route_refused(template, refusal)
 
     def reload(self) -> None:
         """Read again what operators renew while the adapter runs: certificates."""

@@ -13,13 +13,13 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from adapter.commands import exits
+from adapter.commands import exit_codes
 from adapter.commands.run import OTHER_FILES
 from adapter.errors import ConfigurationError
-from adapter.preflight.everything import Here, preflight
 from adapter.preflight.finding import Verdict, from_problem
 from adapter.preflight.local import hard_limit_of_open_files
 from adapter.preflight.names import Asked
+from adapter.preflight.run_checks import Here, preflight
 from adapter.settings import load_settings
 
 if TYPE_CHECKING:
@@ -77,17 +77,17 @@ def run(arguments: argparse.Namespace) -> int:
         settings = load_settings(os.environ)
     except ConfigurationError as error:
         findings = [from_problem("settings", problem) for problem in error.problems]
-        sys.stdout.write(form(findings, exits.USAGE))
-        return exits.USAGE
+        sys.stdout.write(form(findings, exit_codes.USAGE))
+        return exit_codes.USAGE
     asked = Asked(tuple(arguments.tenant), tuple(arguments.topic))
     if problems := list(asked.problems(settings)):
         sys.stderr.write("".join(f"{problem}\n" for problem in problems))
-        return exits.USAGE
+        return exit_codes.USAGE
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what concerns the reader is in the findings
     here = Here(time.time, hard_limit_of_open_files(), OTHER_FILES)
     findings = asyncio.run(preflight(settings, asked, here, arguments.timeout))
     bad = {Verdict.FAILED, Verdict.WARNING} if arguments.strict else {Verdict.FAILED}
-    code = exits.NOT_FIT if any(finding.verdict in bad for finding in findings) else exits.OK
+    code = exit_codes.NOT_FIT if any(finding.verdict in bad for finding in findings) else exit_codes.OK
     sys.stdout.write(form(findings, code))
     return code
 

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from adapter.commands import exits
+from adapter.commands import exit_codes
 from adapter.errors import ProtocolError
 from adapter.identity.naming import identity_of
 from adapter.model import PublishHeader, PublishProperties, RecordTemplate
@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         topic = decode_topic_name(os.fsencode(arguments.topic))
     except ProtocolError as error:
         sys.stderr.write(f"Not an MQTT topic name: {error.text}\n")
-        return exits.REFUSED
+        return exit_codes.REFUSED
     properties = PublishProperties(
         content_type=arguments.content_type,
         message_expiry=arguments.message_expiry,
@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
     if isinstance(result, RecordTemplate) or result.reason in UNAUTHORIZED:
         letters = None
     sys.stdout.write(_as_json(explanation, letters) if arguments.json else _as_text(explanation, letters))
-    return exits.OK if isinstance(result, RecordTemplate) else exits.REFUSED
+    return exit_codes.OK if isinstance(result, RecordTemplate) else exit_codes.REFUSED
 
 
 def _pair(text: str) -> tuple[str, str]:

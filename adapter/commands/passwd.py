@@ -6,7 +6,7 @@ import getpass
 import sys
 from typing import TYPE_CHECKING
 
-from adapter.commands import exits
+from adapter.commands import exit_codes
 from adapter.identity.passwd import password_entry
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ def run(arguments: argparse.Namespace) -> int:
         password = getpass.getpass()
         if getpass.getpass("Again: ") != password:
             sys.stderr.write("The passwords differ.\n")
-            return exits.USAGE
+            return exit_codes.USAGE
     else:
         password = sys.stdin.readline().rstrip("\n")
     try:
         sys.stdout.write(password_entry(arguments.username, password) + "\n")
     except ValueError as error:
         sys.stderr.write(f"{error}\n")
-        return exits.USAGE
-    return exits.OK
+        return exit_codes.USAGE
+    return exit_codes.OK

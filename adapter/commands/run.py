@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvloop
 
-from adapter.commands import exits
+from adapter.commands import exit_codes
 from adapter.service import Service
 from adapter.settings import EMBEDDED, load_settings, warnings
 from adapter.telemetry.logs import configure_logs
@@ -81,7 +81,7 @@ async def _serve(settings: Settings) -> int:
     except OSError as error:
         log.error("cannot start", error=str(error))  # noqa: TRY400 - the text says it all
         await service.stop()
-        return exits.UNAVAILABLE
+        return exit_codes.UNAVAILABLE
     except BaseException:
         await service.stop()
         raise
@@ -90,7 +90,7 @@ async def _serve(settings: Settings) -> int:
         sys.stdout.flush()
     await stopping.wait()
     drained = await service.stop()
-    return exits.OK if drained.complete else exits.UNDELIVERED
+    return exit_codes.OK if drained.complete else exit_codes.UNDELIVERED
 
 
 def _welcome(port: int, bootstrap_servers: str) -> str:

@@ -12,7 +12,7 @@ import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from adapter.commands import exits
+from adapter.commands import exit_codes
 from adapter.errors import KafkaError
 from adapter.kafka.tail import TailFilter, tail
 from adapter.settings import load_settings
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
         topics = re.compile(arguments.topic)
     except re.error as error:
         sys.stderr.write(f"--topic: not a regular expression: {error}\n")
-        return exits.USAGE
+        return exit_codes.USAGE
     headers = tuple((name, value.encode()) for name, _, value in (text.partition("=") for text in arguments.header))
     wanted = TailFilter(
         topics, arguments.partition, arguments.key.encode() if arguments.key is not None else None, headers
@@ -82,11 +82,11 @@ def run(arguments: argparse.Namespace) -> int:
                     sys.stdout.write(form(record) + "\n")
                     sys.stdout.flush()
         except asyncio.CancelledError:
-            return exits.OK
+            return exit_codes.OK
         except KafkaError as error:
             sys.stderr.write(f"Kafka cannot be read: {error}\n")
-            return exits.UNAVAILABLE
-        return exits.OK
+            return exit_codes.UNAVAILABLE
+        return exit_codes.OK
 
     return asyncio.run(follow())
 

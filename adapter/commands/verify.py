@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapter.commands import exits
+from adapter.commands import exit_codes
 from adapter.errors import KafkaError
 from adapter.kafka.watch import TopicWatch
 from adapter.settings import load_settings
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     host, _, port = arguments.mqtt.rpartition(":")
     if not host or not port.isdigit() or min(arguments.devices, arguments.messages, arguments.window) < 1:
         sys.stderr.write("--mqtt is HOST:PORT; --devices, --messages and --window are at least 1\n")
-        return exits.USAGE
+        return exit_codes.USAGE
     run_id = secrets.token_hex(4)
     topic = arguments.kafka_topic or settings.kafka.telemetry_topic.replace("{tenant}", arguments.tenant)
     series = [_series(arguments, host, int(port), f"verify-{number}") for number in range(1, arguments.devices + 1)]
@@ -101,13 +101,13 @@ def run(arguments: argparse.Namespace) -> int:
         report = asyncio.run(prove())
     except KafkaError as error:
         sys.stderr.write(f"Kafka: {error}\n")
-        return exits.UNAVAILABLE
+        return exit_codes.UNAVAILABLE
     except (MqttUnreachableError, MqttRefusedError) as error:
         sys.stderr.write(f"MQTT: {error}\n")
-        return exits.UNAVAILABLE
+        return exit_codes.UNAVAILABLE
     say("")
     sys.stdout.write(json.dumps(report.as_dict()) + "\n" if arguments.json else report.as_text())
-    return exits.OK if report.proved else exits.REFUSED
+    return exit_codes.OK if report.proved else exit_codes.REFUSED
 
 
 def _series(arguments: argparse.Namespace, host: str, port: int, device: str) -> Series:

@@ -13,7 +13,7 @@ from adapter.model import ACKNOWLEDGED
 from adapter.reasons import Reason
 
 if TYPE_CHECKING:
-    from adapter.delivery.lane import Keeper, Lane
+    from adapter.delivery.lane import Lane, LaneHost
     from adapter.model import Owner, Run
 
 
@@ -32,13 +32,13 @@ class ExpiringSink:
 
     def put(self, run: Run) -> None:
         """Take a run. What it has waited in its connection already counts."""
-        if run.owner.late:
-            run.route = run.route.aged(run.owner.late)
+        if run.owner.waited_seconds:
+            run.route = run.route.aged(run.owner.waited_seconds)
         self._lane.expiring = True
         self._lane.put(run)
 
 
-def drop_expired(lane: Lane, keeper: Keeper, now: float) -> None:
+def drop_expired(lane: Lane, keeper: LaneHost, now: float) -> None:
     """Drop what must not be in the lane's next batch; `now` is in monotonic seconds."""
     expired = lane.take_expired(now)
     if not expired:

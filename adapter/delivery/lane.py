@@ -38,7 +38,7 @@ class LaneState(Enum):
 EMPTY = LaneState.EMPTY  # looked up for every run
 
 
-class Keeper(Protocol):
+class LaneHost(Protocol):
     """The pipeline, as its lanes see it."""
 
     budget: Budget
@@ -56,9 +56,10 @@ class Lane:
 
     __slots__ = (
         "_budget",
-        "_keeper",
+        "_host",
         "_pending",
         "_runs_at_most",
+        "backoff",
         "batch",
         "expiring",
         "max_batch_size",
@@ -69,16 +70,17 @@ class Lane:
         "topic",
     )
 
-    def __init__(self, topic: str, partition: int, keeper: Keeper, max_batch_size: int) -> None:
+    def __init__(self, topic: str, partition: int, keeper: LaneHost, max_batch_size: int) -> None:
         self.topic = topic
         self.max_batch_size = max_batch_size
         self.partition = partition
         self.queue: deque[Run] = deque()
         self.batch: Batch | None = None
+        self.backoff = 0.0  # seconds before the batch is tried again the next time; 0: the first pause
         self.state = LaneState.EMPTY
         self.retired = False
         self.expiring = False  # whether the queue may hold messages with an expiry
-        self._keeper = keeper
+        self._host = keeper
         self._budget = keeper.budget
         self._pending = keeper.ledger.pending
         self._runs_at_most = 0  # while a culprit is searched: how many runs the next batch may hold
@@ -90,7 +92,7 @@ class Lane:
         self.queue.append(run)
         if self.state is EMPTY:
             self.state = LaneState.WAITING
-            self._keeper.wake(self)
+            self._host.wake(self)
 
     def next_batch(self) -> Batch:
         """Take the next batch off the queue: runs in order, of at most `max_batch_size` bytes, or a single record."""
@@ -115,6 +117,7 @@ class Lane:
     def finish_batch(self) -> None:
         """The batch in flight is over, one way or another."""
         self.batch = None
+        self.backoff = 0.0
         self._runs_at_most = 0
         self.state = LaneState.WAITING if self.queue else LaneState.EMPTY
 

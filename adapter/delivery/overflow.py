@@ -10,7 +10,7 @@ from heapq import merge
 from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
-from adapter.model import Fate, Outcome
+from adapter.model import DeliveryStatus, Outcome
 from adapter.reasons import Reason
 
 if TYPE_CHECKING:
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from adapter.delivery.ports import Timers
     from adapter.model import Owner, Run
 
-MADE_ROOM = Outcome(Fate.DROPPED, Reason.BUDGET, "dropped for newer messages: the buffers for Kafka are full")
+MADE_ROOM = Outcome(DeliveryStatus.DROPPED, Reason.BUDGET, "dropped for newer messages: the buffers for Kafka are full")
 
 _arrived = itemgetter(0)
 
 # How much of the budget becomes free at a time: a few thousand small messages, which takes some milliseconds. Where the
 # queues hold little that may be dropped, one message for this many runs looked at comes before the next look.
-PART = 64
+FREE_FRACTION = 64
 # … and who holds more than this part is found among all others soon enough.
-GREAT_DEAL = 8
+OWNER_SHARE = 8
 
 
 class Lanes(Protocol):
@@ -63,11 +63,11 @@ class DropOldest:
         self._looked_at = 0
         chosen: dict[Lane, dict[Run, None]] = {}
         freed = 0
-        if budget.exceeds_share(owner.pending_bytes) and owner.pending_bytes > budget.limit // GREAT_DEAL:
-            freed = self._choose(chosen, excess + budget.limit // PART, owner)
+        if budget.exceeds_share(owner.pending_bytes) and owner.pending_bytes > budget.limit // OWNER_SHARE:
+            freed = self._choose(chosen, excess + budget.limit // FREE_FRACTION, owner)
         if freed <= excess:
-            freed += self._choose(chosen, excess + budget.limit // PART - freed)
-        self._in_vain = self._looked_at // PART
+            freed += self._choose(chosen, excess + budget.limit // FREE_FRACTION - freed)
+        self._in_vain = self._looked_at // FREE_FRACTION
         if freed <= excess:  # the rest is at Kafka, or has QoS 1: nothing to be gained
             return False
         for lane, runs in chosen.items():

@@ -24,11 +24,11 @@ from adapter.errors import KafkaError, ProducerLostError, RejectedError
 from adapter.model import (
     ACKNOWLEDGED,
     Batch,
-    Fate,
-    Instead,
+    DeliveryStatus,
     Outcome,
     Owner,
     Refusal,
+    RefusalRouting,
     Route,
     Run,
     no_dead_letters,
@@ -41,11 +41,12 @@ if TYPE_CHECKING:
     from adapter.delivery.budget import Budget
     from adapter.delivery.ports import Producer, Timers
 
-UNKNOWN_AFTER_TIMEOUT = Outcome(Fate.UNKNOWN, Reason.TIMEOUT, "Kafka did not answer within the delivery timeout")
-WAITED_TOO_LONG = Outcome(Fate.DROPPED, Reason.TIMEOUT, "Kafka could not be written to within the delivery timeout")
-BEHIND_A_FAILURE = Outcome(Fate.DROPPED, Reason.CONNECTION_FAILED, "an earlier message of the connection failed")
-UNKNOWN_AT_SHUTDOWN = Outcome(Fate.UNKNOWN, Reason.SHUTDOWN, "the adapter stopped before Kafka answered")
-DROPPED_AT_SHUTDOWN = Outcome(Fate.DROPPED, Reason.SHUTDOWN, "the adapter stopped before the message was sent")
+_UNKNOWN, _DROPPED = DeliveryStatus.UNKNOWN, DeliveryStatus.DROPPED
+UNKNOWN_AFTER_TIMEOUT = Outcome(_UNKNOWN, Reason.TIMEOUT, "Kafka did not answer within the delivery timeout")
+WAITED_TOO_LONG = Outcome(_DROPPED, Reason.TIMEOUT, "Kafka could not be written to within the delivery timeout")
+BEHIND_A_FAILURE = Outcome(_DROPPED, Reason.CONNECTION_FAILED, "an earlier message of the connection failed")
+UNKNOWN_AT_SHUTDOWN = Outcome(_UNKNOWN, Reason.SHUTDOWN, "the adapter stopped before Kafka answered")
+DROPPED_AT_SHUTDOWN = Outcome(_DROPPED, Reason.SHUTDOWN, "the adapter stopped before the message was sent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +72,14 @@ class Pipeline:
         budget: Budget,
         ledger: Ledger,
         *,
-        instead: Instead = no_dead_letters,
-        places_wanted: Callable[[], bool] = lambda: False,
+        route_refused: RefusalRouting = no_dead_letters,
+        receipts_wanted: Callable[[], bool] = lambda: False,
     ) -> None:
         self._config = config
         self._producer = producer
         self._timers = timers
-        self._instead = instead
-        self._places_wanted = places_wanted
+        self._route_refused = route_refused
+        self._receipts_wanted = receipts_wanted
         self.budget = budget
         self.ledger = ledger
         self.counters = DeliveryCounters()
@@ -88,7 +89,6 @@ class Pipeline:
         self._flush_scheduled = False
         self._tick_scheduled = False
         self._when_idle: list[Callable[[], None]] = []
-        self._backoffs: dict[Lane, float] = {}
 
     # -- the way down ------------------------------------------------------------------------------------------
 
@@ -171,36 +171,38 @@ class Pipeline:
         assert lane.batch is batch, "one batch a lane"
         self.counters.kafka_seconds.observe(self._timers.time() - batch.sent)
         if error is None:
-            self._backoffs.pop(lane, None)
-            lane.finish_batch()
-            if lane.queue:  # first give Kafka the next batch to work on, then tell the devices about this one
-                self._send_next(lane)
-            if self._places_wanted():
-                _tell_places(batch)
-            self._settle(batch.runs, ACKNOWLEDGED)
-            self.budget.release(batch.size)
-        elif batch.runs[0].outcome is not None:  # given up on while it was away: nobody waits for it any more
-            self.counters.batches_failed += 1
-            lane.finish_batch()
-            self.budget.release(batch.size)
-        elif isinstance(error, RejectedError):
-            self.counters.batches_failed += 1
-            culprit = lane.cut_batch()
-            if culprit is not None:
-                self._refuse(lane, culprit, Refusal(Reason.REJECTED_BY_KAFKA, str(error)))
+            self._acknowledged(lane, batch)
         else:
             self.counters.batches_failed += 1
-            if isinstance(error, ProducerLostError):
-                self.counters.resubmitted += batch.count
-            self._back_off(lane)
+            if batch.runs[0].outcome is not None:  # given up on while it was at Kafka: nobody waits for it any more
+                lane.finish_batch()
+                self.budget.release(batch.size)
+            elif isinstance(error, RejectedError):
+                culprit = lane.cut_batch()
+                if culprit is not None:
+                    self._refuse(lane, culprit, Refusal(Reason.REJECTED_BY_KAFKA, str(error)))
+            else:
+                if isinstance(error, ProducerLostError):
+                    self.counters.resubmitted += batch.count
+                self._back_off(lane)
         if lane.state is LaneState.WAITING:
             self._send_next(lane)
         if self._when_idle:
             self._announce_idle()
 
+    def _acknowledged(self, lane: Lane, batch: Batch) -> None:
+        """Kafka has the batch. It gets the next one to work on before the devices are told about this one."""
+        lane.finish_batch()
+        if lane.queue:
+            self._send_next(lane)
+        if self._receipts_wanted():
+            _report_metadata(batch)
+        self._settle(batch.runs, ACKNOWLEDGED)
+        self.budget.release(batch.size)
+
     def _back_off(self, lane: Lane) -> None:
-        delay = self._backoffs.get(lane, self._config.retry_backoff)
-        self._backoffs[lane] = min(delay * 2, self._config.retry_backoff_max)
+        delay = lane.backoff or self._config.retry_backoff
+        lane.backoff = min(delay * 2, self._config.retry_backoff_max)
         lane.state = LaneState.BACKING_OFF
         self._timers.call_later(delay, self._retry, lane, lane.batch)
 
@@ -223,12 +225,12 @@ class Pipeline:
             ledger.pending[qos] -= count
             if outcome is ACKNOWLEDGED:
                 ledger.acknowledged[qos] += count
-            elif outcome.fate is Fate.UNKNOWN:
+            elif outcome.status is DeliveryStatus.UNKNOWN:
                 ledger.unknown[qos] += count
             else:
                 assert outcome.reason is not None
                 # Nobody is told about a QoS 0 message: for its sender a refused one is as gone as a dropped one.
-                refused = outcome.fate is Fate.REFUSED and qos > 0
+                refused = outcome.status is DeliveryStatus.REFUSED and qos > 0
                 (ledger.refused if refused else ledger.dropped)[qos][outcome.reason] += count
             owner = run.owner
             budget.credit(owner, run.size)
@@ -237,29 +239,35 @@ class Pipeline:
             owner.settled()
 
     def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
-        """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them."""
-        ended = {run.owner: None for run in runs if run.packet_ids and run.owner.fails_on(outcome, run.packet_ids)}
-        owners = dict.fromkeys(one for end in ended for one in (end, *end.heirs))
-        withdrawn = [run for owner in owners for run in lane.withdraw(owner)]
+        """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them.
+
+        Room in the budget is given back last: it lets waiting connections go on at once, and a device's next message
+        must not join one that is failing here.
+        """
+        failed: dict[Owner, None] = {}  # in order
+        for run in runs:
+            owner = run.owner
+            if run.packet_ids and owner.fail_connection(outcome, run.packet_ids):
+                failed |= dict.fromkeys((owner, *owner.successors))
+        withdrawn = [run for owner in failed for run in lane.withdraw(owner)]
         for run in withdrawn:
             if run.packet_ids:
-                run.owner.fails_on(BEHIND_A_FAILURE, run.packet_ids)
+                run.owner.fail_connection(BEHIND_A_FAILURE, run.packet_ids)
         self._settle(withdrawn, BEHIND_A_FAILURE)
         self._settle(runs, outcome)
         if lane.state is LaneState.WAITING and not lane.queue:
             lane.state = LaneState.EMPTY
-        # Room lets waiting connections go on at once, and the device's next one must not join what is failing here.
         if withdrawn:
             self.budget.release(sum(run.size for run in withdrawn))
 
     def _refuse(self, lane: Lane, run: Run, refusal: Refusal) -> None:
         """Kafka will never take this message where it was to go; it is in no lane any more."""
-        instead = self._instead(run.route.template, refusal)
-        if isinstance(instead, Refusal):
-            self._fail(lane, [run], Outcome(Fate.REFUSED, instead.reason, instead.text))
+        routed = self._route_refused(run.route.template, refusal)
+        if isinstance(routed, Refusal):
+            self._fail(lane, [run], Outcome(DeliveryStatus.REFUSED, routed.reason, routed.text))
             self.budget.release(run.size)
         else:
-            self._divert(run, instead)
+            self._divert(run, routed)
 
     def _divert(self, run: Run, route: Route) -> None:
         """Let a run go on in another lane. It keeps its place in the window, so PUBACKs stay in order."""
@@ -369,12 +377,12 @@ class Pipeline:
         }
 
 
-def _tell_places(batch: Batch) -> None:
+def _report_metadata(batch: Batch) -> None:
     """The records of a batch have consecutive offsets."""
     offset = batch.base_offset
     for run in batch.runs:
-        places = run.owner.places
-        if places is not None and run.packet_ids:
-            places[run] = (batch.topic, batch.partition, offset)
+        wanted = run.owner.record_metadata
+        if wanted is not None and run.packet_ids:
+            wanted[run] = (batch.topic, batch.partition, offset)
         if offset >= 0:
             offset += len(run.payloads)

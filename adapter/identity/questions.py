@@ -20,7 +20,7 @@ from adapter.identity.plugin_set import PluginFailedError, PluginSet
 Ask = Callable[[PluginSet], Awaitable[Any]]
 
 # Far more than devices that wait for their CONNACK at once; at 19 ms a password, the last one waits for minutes anyway.
-MOST_WAITING = 10_000
+MAX_WAITING = 10_000
 # Seconds. There is a crowd when the first in the queue has waited for longer: a hundred passwords take 2 s of one core.
 CROWD_AFTER = 2.0
 # Seconds, more than clients wait for a CONNACK (30 s is common): a device that is still there may as well come again.
@@ -64,9 +64,9 @@ class Questions:
 
     def put(self, ask: Ask) -> Question:
         """Add a question. If there are too many, the one that has waited longest is refused."""
-        if len(self._waiting) >= MOST_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             with contextlib.suppress(IndexError):  # the threads have just taken all
-                _refuse(self._waiting.popleft(), f"{MOST_WAITING} others wait for the plugins")
+                _refuse(self._waiting.popleft(), f"{MAX_WAITING} others wait for the plugins")
         question = Question(ask, self._clock())
         self._waiting.append(question)
         return question

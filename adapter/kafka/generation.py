@@ -32,7 +32,7 @@ from adapter.kafka import limits
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
-from adapter.kafka.load import Load
+from adapter.kafka.in_flight_bytes import InFlightBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
@@ -44,7 +44,7 @@ expect_closed_transports()
 
 Partition = tuple[str, int]
 
-MOST_RECORDS = 2**31 - 1  # of a partition, see above
+MAX_RECORDS = 2**31 - 1  # of a partition, see above
 NO_LEADER = -1
 ASK_AGAIN_SECONDS = 1.0  # between two requests for metadata because of partitions that cannot be written to
 LEADER_SECONDS = 1.0  # for a broker to say who leads: it is asked because another one does not answer
@@ -57,11 +57,11 @@ class Generation:
     def __init__(
         self,
         options: KafkaOptions,
-        most_records: int = MOST_RECORDS,
+        max_records: int = MAX_RECORDS,
         client: Callable[..., Any] = AIOKafkaProducer,
     ) -> None:
         self._options = options
-        self._most_records = most_records
+        self._max_records = max_records
         self._connection = options.connection()
         self._producer = client(**self._connection, **options.production())
         self._records: dict[Partition, int] = {}
@@ -70,7 +70,7 @@ class Generation:
             Partition, int
         ] = {}  # the broker that led when the batch without an answer was handed over
         self._asked = float("-inf")
-        self._load = Load()
+        self._in_flight = InFlightBytes()
         self.batches = 0
         self.dead = False
 
@@ -111,7 +111,7 @@ class Generation:
     def halt(self) -> None:
         """Send nothing more, and fail what has no answer with ProducerClosed. What is on the wire may still land."""
         self.dead = True
-        self._load.let_go()
+        self._in_flight.release_all()
         # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. This and
         # `follow_leaders` are the only uses of its private attributes.
         sender = self._producer._sender  # noqa: SLF001 - see above
@@ -164,7 +164,7 @@ class Generation:
         if not self.goes_on(partition):
             return False
         records = self._records.get(partition, 0)
-        if records and records + count > self._most_records:
+        if records and records + count > self._max_records:
             self._spent.add(partition)
             return False
         self._records[partition] = records + count
@@ -190,7 +190,7 @@ class Generation:
     async def write(self, topic: str, partition: int, builder: Any, size: int) -> int:
         """Write what `encode` made, of about `size` bytes; returns its first offset, or -1. Raises KafkaError."""
         leader = self._leader(topic, partition)
-        await self._load.enter(leader, size)
+        await self._in_flight.enter(leader, size)
         try:
             if self.dead:
                 raise TransientKafkaError("the producer was given up before the batch was sent")
@@ -198,7 +198,7 @@ class Generation:
                 raise TransientKafkaError(f"partition {partition} of {topic} has got another leader")
             return await self._write(topic, partition, builder, leader)
         finally:
-            self._load.leave(leader, size)
+            self._in_flight.leave(leader, size)
 
     def _leader(self, topic: str, partition: int) -> int:
         leader: int | None = self._producer.client.cluster.leader_for_partition(TopicPartition(topic, partition))

@@ -23,7 +23,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 
 from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, RejectedError, TransientKafkaError
-from adapter.kafka.generation import MOST_RECORDS, Generation, Partition
+from adapter.kafka.generation import MAX_RECORDS, Generation, Partition
 from adapter.kafka.health import Health
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class _Flight:
 class Producer:
     """See the module. `replacements` counts the generations after the first.
 
-    `grace` is in seconds, the request timeout if not given; `most_records` are what one writes to a partition;
+    `grace` is in seconds, the request timeout if not given; `max_records` are what one writes to a partition;
     `client` makes what a generation writes with.
     """
 
@@ -80,14 +80,14 @@ class Producer:
         options: KafkaOptions,
         *,
         grace: float | None = None,
-        most_records: int = MOST_RECORDS,
+        max_records: int = MAX_RECORDS,
         client: Callable[..., Any] = AIOKafkaProducer,
     ) -> None:
         self._options = options
         self._client = client
         self._request_timeout = options.request_timeout_ms / 1000
         self._grace = self._request_timeout if grace is None else grace
-        self._most_records = most_records
+        self._max_records = max_records
         self._current: Generation | None = None
         self._retired: set[Generation] = set()
         self._flights: dict[Partition, _Flight] = {}  # the oldest first
@@ -131,7 +131,7 @@ class Producer:
             if generation is not None:
                 if generation.batches:
                     generation.halt()
-                self._bury(generation)
+                self._close_later(generation)
         if self._deliveries:
             await asyncio.wait(self._deliveries)  # halted generations answer at once
         if self._closings:
@@ -139,7 +139,7 @@ class Producer:
 
     async def _connect(self) -> Generation:
         try:
-            generation = Generation(self._options, self._most_records, self._client)
+            generation = Generation(self._options, self._max_records, self._client)
             await generation.start(ANSWER_SECONDS)
         except (TransientKafkaError, ConfigurationError) as error:
             self._health.bad(str(error))
@@ -270,7 +270,7 @@ class Producer:
         generation.batches -= 1
         if generation in self._retired:
             if not generation.batches:
-                self._bury(generation)
+                self._close_later(generation)
         elif not generation.goes_on(partition):
             self._replace(str(error))
         flight.done(flight.batch, error)
@@ -310,9 +310,9 @@ class Producer:
             # It may be over by then; halting it again does no harm.
             asyncio.get_running_loop().call_later(self._grace, generation.halt)
         else:
-            self._bury(generation)
+            self._close_later(generation)
 
-    def _bury(self, generation: Generation) -> None:
+    def _close_later(self, generation: Generation) -> None:
         self._retired.discard(generation)
         self._spawn(generation.close(CLOSE_SECONDS), self._closings)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapter.errors import MalformedPacketError
-from adapter.model import ACKNOWLEDGED, Fate
+from adapter.model import ACKNOWLEDGED, DeliveryStatus
 from adapter.mqtt.ack_window import AckWindow, Answer
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.exactly_once import PACKET_ID, PUBCOMP, QOS_2, SIZE, Exchanges
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.receipts import encode_receipt, moved
+from adapter.mqtt.receipts import at_index, encode_receipt
 from adapter.mqtt.replies import encode_ack
 from adapter.mqtt.returning import HANDED_OVER, Joined, is_pending
 from adapter.reasons import PUBACK_CODE, ReasonCode
@@ -23,7 +23,7 @@ from adapter.reasons import PUBACK_CODE, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from adapter.model import Identity, Outcome, Place, Route, Run
+    from adapter.model import Identity, Outcome, RecordMetadata, Route, Run
     from adapter.mqtt.ack_window import Entry
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
@@ -47,11 +47,11 @@ class Answers:
         "exchanges",
         "identity",
         "joined",
-        "late",
         "listed_in",
         "pending_bytes",
-        "places",
+        "record_metadata",
         "unreleased",
+        "waited_seconds",
         "window",
     )
 
@@ -67,11 +67,11 @@ class Answers:
         self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
         self.listed_in: Earlier | None = None
         self.pending_bytes = 0
-        self.late = 0.0
-        self.places: dict[Entry, Place] | None = {} if session.wants_receipts else None
+        self.waited_seconds = 0.0
+        self.record_metadata: dict[Entry, RecordMetadata] | None = {} if session.wants_receipts else None
         self.window = AckWindow()
 
-    def _join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:
+    def _try_join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:
         """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
         template = route.template
         origin = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
@@ -82,7 +82,7 @@ class Answers:
         self._frontend.counters.joined += 1
         return True
 
-    def _begins(self, first: int, packet_id: bytes) -> bool:
+    def _claim_packet_id(self, first: int, packet_id: bytes) -> bool:
         """Whether a QoS 2 message is new to the session; then its identifier is in use from now on."""
         if first & QOS_BITS == QOS_BITS:
             raise MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
@@ -94,12 +94,12 @@ class Answers:
         owners[packet_id] = self
         return True
 
-    def _takes_later(self, packet_id: bytes) -> None:
+    def _release_claim(self, packet_id: bytes) -> None:
         """The packet could not be taken now, and will come once more."""
         if self.exchanges is not None and self.exchanges.owners.get(packet_id) is self:
             del self.exchanges.owners[packet_id]
 
-    def _repeats(self, packet_id: bytes) -> bool:
+    def _answer_repeated(self, packet_id: bytes) -> bool:
         """Whether a QoS 2 message whose identifier is in use was taken before: it makes no second record."""
         assert self.exchanges is not None, "it is in use"
         owners = self.exchanges.owners
@@ -119,15 +119,15 @@ class Answers:
         if origin.joined is None:
             origin.joined = {}
         before = origin.joined.get(packet_id)
-        if before is not None and before.heir is self:
+        if before is not None and before.successor is self:
             return
-        if self.places is not None and origin.places is None:
-            origin.places = {}
+        if self.record_metadata is not None and origin.record_metadata is None:
+            origin.record_metadata = {}
         joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time(), qos)
         self.window.add(joined)
         if before is not None:  # of a connection that has gone: this one joins in its place
             before.outcome = HANDED_OVER
-            before.heir.settled()
+            before.successor.settled()
 
     def _answer(self, answer: Answer) -> None:
         self.window.add(answer)
@@ -138,7 +138,7 @@ class Answers:
         self.answers_ready = False
         self.settled()
 
-    def fails_on(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
+    def fail_connection(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
         """Whether an outcome of these messages ends the connection, which takes nothing more from now on.
 
         MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
@@ -147,17 +147,17 @@ class Answers:
         for the message: it will send it again, and by then it may be accepted.
         """
         joined = self.joined or {}
-        if outcome.fate is Fate.REFUSED:
+        if outcome.status is DeliveryStatus.REFUSED:
             if self.hears_refusals:
                 return False
-            if all(packet_id in joined and joined[packet_id].heir.hears_refusals for packet_id in packet_ids):
+            if all(packet_id in joined and joined[packet_id].successor.hears_refusals for packet_id in packet_ids):
                 return False
         if self._session.is_open:
             self._session.pause(Pause.FAILED)
         # Whoever joined learns of it in its turn, and must not take the device's next messages until then.
         for packet_id in packet_ids:
             if packet_id in joined:
-                joined[packet_id].heir.fails_on(outcome, [packet_id])
+                joined[packet_id].successor.fail_connection(outcome, [packet_id])
         return True
 
     @property
@@ -181,52 +181,52 @@ class Answers:
             return
         counters = self._frontend.counters
         now = self._frontend.time()
-        places = self.places
+        metadata = self.record_metadata
         out: list[bytes] = []
+        failure: Outcome | None = None
         for entry in entries:
             outcome = entry.outcome
             packet_ids = entry.packet_ids
             qos = entry.qos
             if outcome is ACKNOWLEDGED:
                 head = SUCCESS[qos]
-                out.append(head + head.join(packet_ids) if places is None else self._receipts(entry, places))
-            elif outcome is not None and outcome.fate is Fate.REFUSED and session.level == MQTT_5:
+                out.append(head + head.join(packet_ids) if metadata is None else self._receipts(entry, metadata))
+            elif outcome is not None and outcome.status is DeliveryStatus.REFUSED and session.level == MQTT_5:
                 out += self._negative(packet_ids, outcome, qos)
             else:
+                failure = outcome
                 break
             counters.packets_sent[qos + TYPE_FOR_QOS] += len(packet_ids)
             counters.puback_seconds.observe(now - entry.arrived, len(packet_ids))
-        else:
-            outcome = ACKNOWLEDGED
         if out:
             session.write(b"".join(out))
-        if outcome is not None and outcome is not ACKNOWLEDGED:
+        if failure is not None:
             self._failed = True
-            session.fail(outcome)
+            session.fail(failure)
         elif session.pauses & Pause.WINDOW:
             session.resume(Pause.WINDOW)
 
     def _pass_on(self, entries: list[Entry]) -> None:
         """The connection is closed: who waits for these outcomes is a later one that joined."""
-        heirs: dict[Answers, None] = {}
+        successors: dict[Answers, None] = {}
         for entry in entries:
-            place = self.places.pop(entry, None) if self.places else None
+            place = self.record_metadata.pop(entry, None) if self.record_metadata else None
             for index, packet_id in enumerate(entry.packet_ids):
                 joined = self.joined.pop(packet_id, None) if self.joined else None
                 if joined is not None:
                     joined.outcome = entry.outcome
-                    heirs[joined.heir] = None
-                    if place is not None and joined.heir.places is not None:
-                        joined.heir.places[joined] = moved(place, index)
+                    successors[joined.successor] = None
+                    if place is not None and joined.successor.record_metadata is not None:
+                        joined.successor.record_metadata[joined] = at_index(place, index)
         if not self.window.unacknowledged:
             if self.listed_in is not None:
                 self.listed_in.remove(self)
                 self.listed_in = None
             self._frontend.forget_pending(self.identity)
-        self._frontend.tell(heirs)
+        self._frontend.tell(successors)
 
     @property
-    def heirs(self) -> Iterable[Answers]:
+    def successors(self) -> Iterable[Answers]:
         """The later connections that joined messages of this one, those that joined theirs, and so on.
 
         And those in between: one that has joined in another's place has left it with what it sent itself.
@@ -236,7 +236,7 @@ class Answers:
         while waiting:
             flow = waiting.pop()
             for joined in (flow.joined or {}).values():
-                for later in (*joined.heir.between(flow), joined.heir):
+                for later in (*joined.successor.between(flow), joined.successor):
                     if later not in found:
                         found[later] = None
                         waiting.append(later)
@@ -254,15 +254,15 @@ class Answers:
         before = self._earlier.flows if self._earlier is not None else []
         return [flow for flow in (*before, self) if flow.window.unacknowledged]
 
-    def _receipts(self, entry: Entry, places: dict[Entry, Place]) -> bytes:
+    def _receipts(self, entry: Entry, record_metadata: dict[Entry, RecordMetadata]) -> bytes:
         head = SUCCESS[entry.qos]
-        place = places.pop(entry, None)
+        place = record_metadata.pop(entry, None)
         if place is None:  # acknowledged on receipt, repeated, or expired
             return head + head.join(entry.packet_ids)
         kind = PacketType(entry.qos + TYPE_FOR_QOS)
         limit = self._session.peer_packet_limit
         return b"".join(
-            encode_receipt(kind, packet_id, moved(place, index), limit) or head + packet_id
+            encode_receipt(kind, packet_id, at_index(place, index), limit) or head + packet_id
             for index, packet_id in enumerate(entry.packet_ids)
         )
 

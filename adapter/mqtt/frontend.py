@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
-from adapter.model import Instead, Owner, no_dead_letters
+from adapter.model import Owner, RefusalRouting, no_dead_letters
 from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.limits import Addresses, Limit, Limits
@@ -96,13 +96,13 @@ class Frontend:
         wall_ms: Callable[[], int],
         log: Log,
         *,
-        instead: Instead = no_dead_letters,
+        route_refused: RefusalRouting = no_dead_letters,
         make_room: Callable[[Owner], bool] | None = None,
     ) -> None:
         self.config = config
         self.make_room = make_room
         self.gate = gate
-        self.instead = instead
+        self.route_refused = route_refused
         self.budget = budget
         self.ledger = ledger
         self.timers = timers

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
 from adapter.mqtt.framing import remaining_length
-from adapter.mqtt.held import Held
 from adapter.mqtt.limits import Limit
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
+from adapter.mqtt.receive_buffer import ReceiveBuffer
 from adapter.mqtt.replies import PINGRESP
 from adapter.mqtt.turns import CONTROL_PACKET
 from adapter.reasons import ReasonCode
@@ -68,7 +68,7 @@ class Inbound(ABC):
         self._wire = wire
         self._state = State.NEW
         self._flow: PublishFlow | None = None
-        self._held: Held | None = None
+        self._held: ReceiveBuffer | None = None
         self._before_open = 0  # bytes that were held before the device was let in
         self._last_received = frontend.time()
 
@@ -99,7 +99,7 @@ class Inbound(ABC):
         frontend.counters.bytes_received += len(data)
         if self._held is None:
             flow = self._flow
-            if flow is not None and self.is_open and not self.pauses and flow.take_alike(data, now):
+            if flow is not None and self.is_open and not self.pauses and flow.take_same_shape(data, now):
                 return
         else:
             held = self._held
@@ -131,9 +131,9 @@ class Inbound(ABC):
         except ProtocolError as error:
             self.end_for(error)
         if pos < end and self._state is not CLOSED:
-            late = self._flow.late if self._flow is not None else 0.0
+            waited_seconds = self._flow.waited_seconds if self._flow is not None else 0.0
             now = self.frontend.time()
-            self._held = Held(data[pos:], now - late)
+            self._held = ReceiveBuffer(data[pos:], now - waited_seconds)
             if self._flow is None and not self._may_hold(end - pos):
                 return
             if self.pauses:
@@ -154,7 +154,7 @@ class Inbound(ABC):
         self.end(None, "turned_away")
         return False
 
-    def _answer_pings(self, held: Held) -> None:
+    def _answer_pings(self, held: ReceiveBuffer) -> None:
         """Answer what need not wait while publishes wait for Kafka, and read on for it, a little."""
         if self.pauses & ~Pause.WAITS_FOR_KAFKA:
             return

@@ -110,7 +110,7 @@ class LayeredConnection(Connection):
         """As a plain connection does, after the layers' own last words, from the top."""
         if not self._closing and not self._transport.is_closing():
             for layer in reversed(self._open):
-                layer.goodbye()
+                layer.send_close()
         super().close()
 
     # -- the layers' side (`Base`) ---------------------------------------------------------------------------------

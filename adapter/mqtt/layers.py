@@ -30,7 +30,7 @@ class Layer(Protocol):
     def write(self, data: bytes) -> None:
         """Send what comes from above."""
 
-    def goodbye(self) -> None:
+    def send_close(self) -> None:
         """Send the layer's last word, if it has one; nothing comes from above any more."""
 
 
@@ -53,6 +53,6 @@ class Base(Protocol):
 Step = Callable[[Base, Bytes], Layer]
 
 
-def nowhere(_: bytes) -> None:
+def unopened(_: bytes) -> None:
     """Stand in for what is above a layer that is not open."""
     raise AssertionError("a layer lets nothing through before it is open")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from adapter.mqtt.session import Session
 
 # However many the operator allows: reading a packet must not take long.
-MOST_USER_PROPERTIES = 1000
+MAX_USER_PROPERTIES = 1000
 LOCAL = "local"  # a Unix socket: who may open it is trusted
 # Addresses that are remembered for refusals and rate; beyond it the one that was quiet longest is forgotten.
 ADDRESSES = 10_000

@@ -7,7 +7,7 @@ from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
-from adapter.mqtt.limits import MOST_USER_PROPERTIES, Limit
+from adapter.mqtt.limits import MAX_USER_PROPERTIES, Limit
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader, encode_text, encode_varint
 from adapter.reasons import ReasonCode
@@ -164,7 +164,7 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
         value = _READ[rule.form](reader)
         if rule.form is Form.PAIR:
             user.append(value)
-            if len(user) > MOST_USER_PROPERTIES:
+            if len(user) > MAX_USER_PROPERTIES:
                 raise LimitError(ReasonCode.QUOTA_EXCEEDED, Limit.USER_PROPERTIES, "too many user properties")
             continue
         if name in values:

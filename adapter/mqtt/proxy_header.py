@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.layers import nowhere
+from adapter.mqtt.layers import unopened
 from adapter.peer import Peer
 from adapter.reasons import ReasonCode
 
@@ -120,7 +120,7 @@ class ProxyHeader:
         self._base = base
         self._head = b""
         self.write = below
-        self.above: Bytes = nowhere
+        self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
         """Take the header, and let through what comes behind it. Raises ProtocolError."""
@@ -135,5 +135,5 @@ class ProxyHeader:
         if len(self._head) > size:
             self.above(self._head[size:])
 
-    def goodbye(self) -> None:
+    def send_close(self) -> None:
         """Nothing: the protocol has no words for it."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
-from adapter.model import ACKNOWLEDGED, Fate, Outcome, Refusal, Route, Run
+from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome, Refusal, Route, Run
 from adapter.mqtt.ack_window import Answer
 from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.connect import MQTT_5
@@ -53,7 +53,7 @@ _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
 class PublishFlow(Answers):
     """Belongs to one open session."""
 
-    __slots__ = ("_alike", "_lookups", "_prefixes", "_releases_seen")
+    __slots__ = ("_last_shape", "_lookups", "_prefixes", "_releases_seen")
 
     def __init__(self, session: Session, identity: Identity, earlier: Earlier | None = None) -> None:
         super().__init__(session, identity, earlier)
@@ -61,7 +61,7 @@ class PublishFlow(Answers):
         self._prefixes: PublishPrefixes | None = None
         # Of the last read, if it was one QoS 1 publish without properties: its bytes up to the packet identifier, its
         # length, where its payload begins, its route, and the size of its record.
-        self._alike: tuple[bytes, int, int, Route, int] | None = None
+        self._last_shape: tuple[bytes, int, int, Route, int] | None = None
         self._releases_seen = -1
 
     def take(self, data: bytes, pos: int, end: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop, see below
@@ -131,11 +131,11 @@ class PublishFlow(Answers):
                     raise MalformedPacketError("a PUBLISH shorter than its topic says")
 
                 refusal: Refusal | None = None
-                if first & QOS_2_BIT and not self._begins(first, packet_id):
+                if first & QOS_2_BIT and not self._claim_packet_id(first, packet_id):
                     if run is not None:
                         self._put(run, size)
                         run = None
-                    if self._repeats(packet_id):
+                    if self._answer_repeated(packet_id):
                         pos = stop
                         taken += 1
                         room = self._room
@@ -157,7 +157,7 @@ class PublishFlow(Answers):
                         if first & DUP:
                             last_first = 0  # each is looked at by itself
                             # It needs no room in the budget.
-                            if self._join(packet_id, data[body:stop], found, (kind & QOS_BITS) >> 1):
+                            if self._try_join(packet_id, data[body:stop], found, (kind & QOS_BITS) >> 1):
                                 pos = stop
                                 taken += 1
                                 room = self._room
@@ -166,7 +166,7 @@ class PublishFlow(Answers):
                     else:
                         began = found
                     if began is None:
-                        self._takes_later(packet_id)
+                        self._release_claim(packet_id)
                         break
                     if isinstance(began, Run):
                         run = began
@@ -203,7 +203,9 @@ class PublishFlow(Answers):
             if run is not None:
                 self._put(run, size)
                 if first_in_read and pos == end and taken == 1 and run.qos == 1 and not first & DUP and not properties:
-                    self._alike = None if run.route.ack_on_receipt else (data[:topic_end], end, body, run.route, size)
+                    self._last_shape = (
+                        None if run.route.ack_on_receipt else (data[:topic_end], end, body, run.route, size)
+                    )
             self._frontend.counters.packets_received[PUBLISH_TYPE] += taken
         return pos
 
@@ -217,11 +219,11 @@ class PublishFlow(Answers):
         unreleased = self.unreleased if self._session.level == MQTT_5 else 0
         return self._frontend.config.receive_maximum - self.window.unacknowledged - unreleased
 
-    def take_alike(self, data: bytes, now: float) -> bool:
+    def take_same_shape(self, data: bytes, now: float) -> bool:
         """Take a read that begins like the last one and is as long; False when it needs a closer look."""
-        if self._alike is None:
+        if self._last_shape is None:
             return False
-        head, end, body, route, size = self._alike
+        head, end, body, route, size = self._last_shape
         frontend = self._frontend
         budget = frontend.budget
         window = self.window
@@ -320,20 +322,20 @@ class PublishFlow(Answers):
         """Account for a message that is refused, maybe by its `route`; True when the connection takes no more."""
         qos = (kind & QOS_BITS) >> 1
         if refusal is _EMPTY and route is not None:
-            instead = self._frontend.instead(route.template, refusal)
-            if isinstance(instead, Route):
-                run = Run(instead, self, qos, self._frontend.time(), self._frontend.wall_ms())
+            routed = self._frontend.route_refused(route.template, refusal)
+            if isinstance(routed, Route):
+                run = Run(routed, self, qos, self._frontend.time(), self._frontend.wall_ms())
                 run.payloads.append(b"")
                 run.packet_ids += [packet_id] if qos else []
-                self._put(run, instead.overhead)
+                self._put(run, routed.overhead)
                 return False
-            refusal = instead
+            refusal = routed
         ledger = self._frontend.ledger
         ledger.received[qos] += 1
         if not qos:
             ledger.dropped[0][refusal.reason] += 1
             return False
         ledger.refused[qos][refusal.reason] += 1
-        outcome = Outcome(Fate.REFUSED, refusal.reason, refusal.text)
+        outcome = Outcome(DeliveryStatus.REFUSED, refusal.reason, refusal.text)
         self._answer(Answer([packet_id], outcome, self._frontend.time(), qos))
-        return self.fails_on(outcome, [packet_id])
+        return self.fail_connection(outcome, [packet_id])

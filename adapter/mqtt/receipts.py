@@ -16,7 +16,7 @@ from adapter.mqtt.primitives import encode_varint
 from adapter.mqtt.properties import Property, encode_property
 
 if TYPE_CHECKING:
-    from adapter.model import Connect, Place
+    from adapter.model import Connect, RecordMetadata
     from adapter.mqtt.packet_types import PacketType
 
 ASKS = ("kafka-receipt", "true")
@@ -28,7 +28,7 @@ def asks_for_receipts(connect: Connect) -> bool:
     return connect.level == MQTT_5 and connect.request_problem_information and ASKS in connect.user_properties
 
 
-def encode_receipt(kind: PacketType, packet_id: bytes, place: Place, limit: int | None) -> bytes | None:
+def encode_receipt(kind: PacketType, packet_id: bytes, place: RecordMetadata, limit: int | None) -> bytes | None:
     """A PUBACK or PUBREC with success and a receipt; None when it would be larger than the device takes."""
     topic, partition, offset = place
     listed = _partition(topic, partition)
@@ -39,7 +39,7 @@ def encode_receipt(kind: PacketType, packet_id: bytes, place: Place, limit: int 
     return packet if limit is None or len(packet) <= limit else None
 
 
-def moved(place: Place, index: int) -> Place:
+def at_index(place: RecordMetadata, index: int) -> RecordMetadata:
     """Where the message is that comes so many records later."""
     topic, partition, offset = place
     return topic, partition, offset + index if offset >= 0 else offset

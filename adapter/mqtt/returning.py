@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.model import Fate, Outcome, Run
+from adapter.model import DeliveryStatus, Outcome, Run
 
 if TYPE_CHECKING:
     from adapter.model import RecordTemplate
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 # For the entry of a connection that has gone, when a later one has joined in its place: nobody hears of it. Kafka has
 # said nothing yet, so it is not ACKNOWLEDGED.
-HANDED_OVER = Outcome(Fate.UNKNOWN)
+HANDED_OVER = Outcome(DeliveryStatus.UNKNOWN)
 
 
 class Joined:
     """A window's entry for a message that an earlier connection brought; gets the outcome that it has there."""
 
-    __slots__ = ("arrived", "heir", "outcome", "packet_ids", "qos")
+    __slots__ = ("arrived", "outcome", "packet_ids", "qos", "successor")
 
-    def __init__(self, heir: Answers, packet_id: bytes, arrived: float, qos: int) -> None:
-        self.heir = heir
+    def __init__(self, successor: Answers, packet_id: bytes, arrived: float, qos: int) -> None:
+        self.successor = successor
         self.qos = qos
         self.packet_ids = [packet_id]
         self.arrived = arrived

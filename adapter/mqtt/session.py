@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import LimitError, ProtocolError
-from adapter.model import Fate
+from adapter.model import DeliveryStatus
 from adapter.mqtt.admission import Admission
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.control import take_control_packet
@@ -149,10 +149,10 @@ class Session(Inbound):
         held, self._held = self._held, None
         if held is not None:
             if self._flow is not None:
-                self._flow.late = now - held.read_at
+                self._flow.waited_seconds = now - held.read_at
             self._process(held.bytes)
             if self._flow is not None:
-                self._flow.late = 0.0
+                self._flow.waited_seconds = 0.0
         if self._at_eof and not self.pauses:
             self._close("connection_lost")
 
@@ -210,7 +210,7 @@ class Session(Inbound):
             reason=outcome.reason,
             text=outcome.text,
         )
-        if outcome.fate is Fate.REFUSED:
+        if outcome.status is DeliveryStatus.REFUSED:
             self.end(None, "message_refused")
         else:
             end = partial(self.end, ReasonCode.SERVER_BUSY, "delivery_timeout")

@@ -11,7 +11,7 @@ from adapter.mqtt.properties import decode_properties
 from adapter.mqtt.topic_names import SHARED, check_topic_filter
 from adapter.reasons import ReasonCode
 
-MOST_FILTERS = 1000  # in one packet: reading it must not take long
+MAX_FILTERS = 1000  # in one packet: reading it must not take long
 _QOS = 0x03
 _QOS_3 = 3
 _NO_LOCAL = 0x04
@@ -43,7 +43,7 @@ def decode_unsubscribe(body: bytes, level: int) -> tuple[bytes, int]:
 
 
 def _one_more(count: int) -> int:
-    if count >= MOST_FILTERS:
+    if count >= MAX_FILTERS:
         raise LimitError(ReasonCode.QUOTA_EXCEEDED, Limit.FILTERS, "too many topic filters in one packet")
     return count + 1
 

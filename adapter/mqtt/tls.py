@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.layers import nowhere
+from adapter.mqtt.layers import unopened
 from adapter.peer import Certificate, Peer
 from adapter.reasons import ReasonCode
 
@@ -48,7 +48,7 @@ class TlsLayer:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context().wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._open = False
-        self.above: Bytes = nowhere
+        self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
         """Take records, and the handshake before them. Raises ProtocolError."""
@@ -97,7 +97,7 @@ class TlsLayer:
             return  # broken from the other side, as `receive` finds or has found
         self._below(self._outgoing.read())
 
-    def goodbye(self) -> None:
+    def send_close(self) -> None:
         """Send close_notify: the peer knows that nothing was cut off."""
         if self._open:
             with suppress(ssl.SSLError):  # it would wait for the peer's; the connection does that

@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.layers import nowhere
+from adapter.mqtt.layers import unopened
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class WebSocketLayer:
             max_size=config.max_message_size,
             logger=_SILENT,
         )
-        self.above: Bytes = nowhere
+        self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
         """Take frames, and the upgrade request before them. Raises ProtocolError."""
@@ -140,7 +140,7 @@ class WebSocketLayer:
             protocol.send_binary(data)
             self._flush()
 
-    def goodbye(self) -> None:
+    def send_close(self) -> None:
         """Send a Close frame."""
         protocol = self._protocol
         if protocol.state is OPEN:

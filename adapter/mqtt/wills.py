@@ -29,7 +29,7 @@ from adapter.reasons import PUBACK_CODE, WILL_CODE, Reason, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from adapter.model import Identity, Outcome, Owner, Place, Will
+    from adapter.model import Identity, Outcome, Owner, RecordMetadata, Will
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.session import Session
 
@@ -49,20 +49,20 @@ class LastWill:
         "cause",
         "due_at",
         "identity",
-        "late",
         "pending_bytes",
         "run",
         "size",
         "template",
+        "waited_seconds",
         "watched_second",
         "will",
     )
 
-    heirs: Iterable[Owner] = ()
-    places: dict[Run, Place] | None = None
+    successors: Iterable[Owner] = ()
+    record_metadata: dict[Run, RecordMetadata] | None = None
 
     def __init__(self, wills: Wills, identity: Identity, will: Will, template: RecordTemplate) -> None:
-        self.late = 0.0
+        self.waited_seconds = 0.0
         self._wills = wills
         self.identity = identity
         self.will = will
@@ -89,7 +89,7 @@ class LastWill:
         self._wills.settled(self, self.run.outcome)
 
     @staticmethod
-    def fails_on(outcome: Outcome, packet_ids: list[bytes]) -> bool:  # noqa: ARG004 - as delivery asks
+    def fail_connection(outcome: Outcome, packet_ids: list[bytes]) -> bool:  # noqa: ARG004 - as delivery asks
         """Nothing was sent after it."""
         return False
 
@@ -125,8 +125,8 @@ class Wills:
         self, identity: Identity, will: Will, found: RecordTemplate | Refusal
     ) -> LastWill | ConnectRefusedError:
         if isinstance(found, RecordTemplate) and not will.payload and not found.empty_payload_allowed:
-            instead = self._frontend.instead(found, _EMPTY)
-            found = instead.template if isinstance(instead, Route) else instead
+            routed = self._frontend.route_refused(found, _EMPTY)
+            found = routed.template if isinstance(routed, Route) else routed
         text = self._frontend.config.check_payload_format and will.properties.payload_format == 1
         if isinstance(found, RecordTemplate) and text and not is_text(will.payload):
             found = NOT_TEXT

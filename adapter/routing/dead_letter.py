@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from adapter.model import Header, Identity, PublishHeader, Refusal
 
 
-def letter_of_record(topic: str, template: RecordTemplate, refusal: Refusal) -> RecordTemplate:
+def dead_letter_from_record(topic: str, template: RecordTemplate, refusal: Refusal) -> RecordTemplate:
     """Make the dead letter of a record that Kafka does not take, or that cannot be in its topic."""
     return replace(
         template,
@@ -33,7 +33,7 @@ def letter_of_record(topic: str, template: RecordTemplate, refusal: Refusal) -> 
     )
 
 
-def letter_of_publish(
+def dead_letter_from_publish(
     topic: str, orig_adapter: bytes, identity: Identity, header: PublishHeader, refusal: Refusal
 ) -> RecordTemplate:
     """Make the dead letter of a publish that routing refused: its key is the device, else the client identifier."""

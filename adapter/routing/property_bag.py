@@ -16,7 +16,7 @@ from adapter.routing.origin import has_control_characters
 from adapter.routing.text import shown
 
 DELIMITER = "/?"
-_MOST_PROPERTIES = 32  # a topic is cut up at most this often
+_MAX_PROPERTIES = 32  # a topic is cut up at most this often
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 # As long as an expiry in MQTT 5.0 can be (section 3.3.2.3.3). Consumers add it to an instant, which must not overflow.
@@ -46,11 +46,11 @@ def _parse(query: str) -> PropertyBag | Refusal:
     if _BROKEN_ESCAPE.search(query):
         return Refusal(Reason.BAD_TOPIC, f"property bag {shown(query)}: a % must be followed by two hex digits")
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PROPERTIES)
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PROPERTIES)
     except UnicodeDecodeError:
         return Refusal(Reason.BAD_TOPIC, f"property bag {shown(query)}: its %-escapes are not UTF-8")
     except ValueError:
-        return Refusal(Reason.BAD_TOPIC, f"property bag: more than {_MOST_PROPERTIES} properties")
+        return Refusal(Reason.BAD_TOPIC, f"property bag: more than {_MAX_PROPERTIES} properties")
     properties: dict[str, str] = {}
     for name, value in pairs:
         properties.setdefault(name.lower(), value)

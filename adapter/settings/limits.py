@@ -9,7 +9,7 @@ from pydantic import Field
 from adapter.settings import kinds  # noqa: TC001 - pydantic reads it
 from adapter.settings.parts import MQTT_LARGEST_PACKET, Part
 
-MOST_USER_PROPERTIES = 1000  # adapter/mqtt/properties.py reads no more
+MAX_USER_PROPERTIES = 1000  # adapter/mqtt/properties.py reads no more
 
 
 class LimitSettings(Part):
@@ -59,7 +59,7 @@ class LimitSettings(Part):
         "read for a while. Empty: any number.",
     )
     topic_levels: kinds.Positive = Field(default=128, description="Most levels of a topic name.")
-    user_properties: Annotated[int, Field(ge=0, le=MOST_USER_PROPERTIES)] = Field(
+    user_properties: Annotated[int, Field(ge=0, le=MAX_USER_PROPERTIES)] = Field(
         default=100,
         description="Most user properties of one packet (MQTT 5.0). A message with more is refused; with more than "
         "1000 the connection is closed.",

@@ -243,9 +243,9 @@ class AdapterCollector(Collector):
         )
 
 
-def _reasons(fate: str, qos: int) -> tuple[Reason, ...]:
+def _reasons(status: str, qos: int) -> tuple[Reason, ...]:
     """Name the reasons that a message of this QoS can have: they are shown even with 0."""
-    if fate == "refused":
+    if status == "refused":
         return tuple(reason for reason in REFUSALS if reason is not Reason.EVENT_QOS_0) if qos else ()
     return DROPS if qos else tuple(Reason)
 

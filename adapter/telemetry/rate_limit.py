@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 BURST = 10
 INTERVAL = 60.0  # seconds
 # Events are named in the source, so there are few; the limit holds whatever somebody passes.
-MOST_EVENTS = 256
+MAX_EVENTS = 256
 
 
 class Logger(Protocol):
@@ -40,7 +40,7 @@ class Allowance:
         """None: not this one. Else how many were left out since the last one let through."""
         window = self._names.get(name)
         if window is None:
-            if len(self._names) >= MOST_EVENTS:
+            if len(self._names) >= MAX_EVENTS:
                 name = ""  # the rest share one window
             window = self._names.setdefault(name, _Window())
         now = self._clock()

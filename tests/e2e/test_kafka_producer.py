@@ -29,10 +29,10 @@ SMALL_RECORDS = {"max.message.bytes": "2000"}
 
 @asynccontextmanager
 async def running(
-    kafka: KafkaBroker, *, grace: float | None = None, most_records: int = 2**31 - 1, **options: Any
+    kafka: KafkaBroker, *, grace: float | None = None, max_records: int = 2**31 - 1, **options: Any
 ) -> AsyncIterator[Producer]:
     producer = Producer(
-        KafkaOptions(kafka.bootstrap, request_timeout_ms=5000, **options), grace=grace, most_records=most_records
+        KafkaOptions(kafka.bootstrap, request_timeout_ms=5000, **options), grace=grace, max_records=max_records
     )
     await producer.start()
     try:
@@ -172,7 +172,7 @@ async def test_a_partition_whose_sequence_numbers_run_out_goes_on_with_a_new_pro
     kafka: KafkaBroker, unique: Callable[[str], str]
 ) -> None:
     topic = kafka.create_topic(unique("wrap"), 1)
-    async with running(kafka, most_records=10) as producer:
+    async with running(kafka, max_records=10) as producer:
         for number in range(10):
             payloads = [b"%d" % number] * 3
             assert await send(producer, make_batch(topic, 0, payloads)) is None

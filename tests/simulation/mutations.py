@@ -17,7 +17,7 @@ from adapter.delivery.pipeline import Pipeline
 from adapter.errors import KafkaError, ProducerLostError
 from adapter.kafka.generation import Generation
 from adapter.kafka.producer import Producer
-from adapter.model import ACKNOWLEDGED, Batch, Fate, Outcome, Run
+from adapter.model import ACKNOWLEDGED, Batch, DeliveryStatus, Outcome, Run
 from adapter.mqtt.ack_window import AckWindow
 from adapter.mqtt.answers import Answers
 from adapter.mqtt.exactly_once import Exchanges
@@ -109,7 +109,7 @@ def _acknowledges_refusals(level: int) -> Make:
     def make(original: Any) -> Any:
         def fail(self: Pipeline, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
             owner: Any = runs[0].owner
-            refused = outcome.fate is Fate.REFUSED and owner._session.level == level
+            refused = outcome.status is DeliveryStatus.REFUSED and owner._session.level == level
             original(self, lane, runs, ACKNOWLEDGED if refused else outcome)
 
         return fail
@@ -137,7 +137,7 @@ def _puts_qos_0_in_front(self: Lane, run: Run) -> None:
         self.queue.appendleft(run)
     if self.state is EMPTY:
         self.state = LaneState.WAITING
-        self._keeper.wake(self)
+        self._host.wake(self)
 
 
 def _retires_at_once(self: Pipeline, topic: str, callback: Callable[[], None]) -> None:
@@ -255,7 +255,7 @@ def _says_pubrec_at_once(original: Any) -> Any:
         assert self.exchanges is not None
         if new:
             self.exchanges.owners[packet_id] = None
-            self._repeats(packet_id)
+            self._answer_repeated(packet_id)
         return new
 
     return begins
@@ -340,7 +340,7 @@ MUTATIONS = (
     Mutation("does not free a packet identifier at its PUBREL", DURABLE, 10,
              ((Exchanges, "release", _instead(_releases_nothing)),
               (Exchanges, "release_all", _instead(_releases_one_by_one)))),
-    Mutation("says PUBREC at once", DURABLE, 10, ((Answers, "_begins", _says_pubrec_at_once),)),
+    Mutation("says PUBREC at once", DURABLE, 10, ((Answers, "_claim_packet_id", _says_pubrec_at_once),)),
     Mutation("drops what is pending at a takeover", LEDGER, 10,
              ((Session, "_close", _drops_the_pending_of_the_old_connection),)),
     Mutation("skips the drain", "SIGTERM: what is pending is flushed", 1,

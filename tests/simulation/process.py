@@ -12,7 +12,7 @@ from adapter import wiring
 from adapter.errors import ConnectRefusedError
 from adapter.identity.gatekeeper import Gatekeeper
 from adapter.kafka.producer import Producer
-from adapter.model import Fate, Identity
+from adapter.model import DeliveryStatus, Identity
 from adapter.mqtt.exactly_once import QOS_2
 from adapter.reasons import ReasonCode
 from adapter.service import Drained, Service
@@ -127,7 +127,7 @@ class SimulatedService(Service):
         def noting(runs: Iterable[Run], outcome: Outcome) -> None:
             runs = list(runs)
             for run in runs:
-                if run.qos == QOS_2 and run.outcome is None and outcome.fate is Fate.UNKNOWN:
+                if run.qos == QOS_2 and run.outcome is None and outcome.status is DeliveryStatus.UNKNOWN:
                     self._cluster.given_up.update(map(name_of, run.payloads))
             settle(runs, outcome)
 
@@ -136,7 +136,7 @@ class SimulatedService(Service):
     def _make_producer(self) -> Producer:
         return Producer(
             wiring.kafka_options(self._settings, self.bootstrap_servers),
-            most_records=self._config.most_records,
+            max_records=self._config.max_records,
             client=partial(Client, self._cluster),
         )
 

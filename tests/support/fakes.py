@@ -7,7 +7,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adapter.model import Batch, Fate, Outcome, Place, RecordTemplate, Route, Run, Sink
+from adapter.model import Batch, DeliveryStatus, Outcome, RecordMetadata, RecordTemplate, Route, Run, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,18 +101,18 @@ class FakeOwner:
 
     def __init__(self, *, fails: bool = True) -> None:
         self.pending_bytes = 0
-        self.late = 0.0
-        self.places: dict[Run, Place] | None = None
+        self.waited_seconds = 0.0
+        self.record_metadata: dict[Run, RecordMetadata] | None = None
         self.settled_calls = 0
         self.fails = fails
-        self.heirs: list[FakeOwner] = []
+        self.successors: list[FakeOwner] = []
         self.runs: list[Run] = []
 
     def settled(self) -> None:
         self.settled_calls += 1
 
-    def fails_on(self, outcome: Outcome, _: list[bytes]) -> bool:
-        return self.fails or outcome.fate is not Fate.REFUSED
+    def fail_connection(self, outcome: Outcome, _: list[bytes]) -> bool:
+        return self.fails or outcome.status is not DeliveryStatus.REFUSED
 
     def split(self, run: Run) -> list[Run]:
         parts = run.halves()

@@ -117,7 +117,7 @@ class World:
             self.time,
             self.budget,
             self.ledger,
-            places_wanted=lambda: self.frontend.counters.receipts_wanted > 0,
+            receipts_wanted=lambda: self.frontend.counters.receipts_wanted > 0,
         )
         self.gate = Gate(self.pipeline)
         self.log = FakeLog()

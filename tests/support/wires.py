@@ -132,7 +132,7 @@ class TlsDevice:
             pass
         return plain
 
-    def goodbye(self) -> None:
+    def send_close(self) -> None:
         """close_notify."""
         try:
             self.tls.unwrap()

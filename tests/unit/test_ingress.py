@@ -152,16 +152,16 @@ async def test_without_a_dead_letter_topic_refusals_stand() -> None:
     missing = await world.resolve("ok/x")
     assert missing == Refusal(Reason.KAFKA_TOPIC_MISSING, "the Kafka topic plant does not exist")
     refusal = Refusal(Reason.REJECTED_BY_KAFKA, "no")
-    assert world.ingress.instead(RecordTemplate("plant", b"d", (), "test"), refusal) is refusal
+    assert world.ingress.route_refused(RecordTemplate("plant", b"d", (), "test"), refusal) is refusal
 
 
 async def test_a_record_that_was_accepted_and_refused_later_goes_to_the_dead_letters_at_once() -> None:
     world = World("plant", "letters")
     template = RecordTemplate("plant", b"d", (), "test")
     refusal = Refusal(Reason.REJECTED_BY_KAFKA, "no")
-    assert is_letter(world.ingress.instead(template, refusal), Reason.REJECTED_BY_KAFKA)
+    assert is_letter(world.ingress.route_refused(template, refusal), Reason.REJECTED_BY_KAFKA)
     del world.topics["letters"]
-    assert world.ingress.instead(template, refusal) == Refusal(
+    assert world.ingress.route_refused(template, refusal) == Refusal(
         Reason.REJECTED_BY_KAFKA, "no; refused as a dead letter too: the Kafka topic letters does not exist"
     )
 

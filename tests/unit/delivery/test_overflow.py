@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from adapter.model import Fate
+from adapter.model import DeliveryStatus
 from adapter.reasons import Reason
 from tests.support.fakes import FakeOwner
 from tests.support.front_end import World
@@ -81,7 +81,7 @@ def test_when_qos_1_fills_the_budget_new_qos_0_messages_are_dropped_at_the_door(
     assert world.ledger.dropped[0] == {Reason.BUDGET: 40}
     assert {run.outcome for run in owner.runs} == {None}
     world.answer_all()
-    assert Counter(run.outcome and run.outcome.fate for run in owner.runs) == {Fate.ACKNOWLEDGED: 80}
+    assert Counter(run.outcome and run.outcome.status for run in owner.runs) == {DeliveryStatus.ACKNOWLEDGED: 80}
 
 
 def test_devices_that_wait_with_qos_1_get_their_share_of_the_room_that_was_made() -> None:

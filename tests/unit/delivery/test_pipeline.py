@@ -8,7 +8,7 @@ from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
 from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
-from adapter.model import Fate, Instead, RecordTemplate, Refusal, Route, no_dead_letters
+from adapter.model import DeliveryStatus, RecordTemplate, Refusal, RefusalRouting, Route, no_dead_letters
 from adapter.reasons import Reason
 from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime, make_run
 
@@ -16,7 +16,7 @@ from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime, make_run
 class World:
     """A pipeline and everything around it."""
 
-    def __init__(self, *, instead: Instead = no_dead_letters, **config: float) -> None:
+    def __init__(self, *, route_refused: RefusalRouting = no_dead_letters, **config: float) -> None:
         self.time = VirtualTime()
         self.kafka = FakeKafka()
         self.ledger = Ledger()
@@ -28,7 +28,7 @@ class World:
             self.time,
             self.budget,
             self.ledger,  # type: ignore[arg-type]
-            instead=instead,
+            route_refused=route_refused,
         )
         self.lane = self.pipeline.lane("plant", 0)
 
@@ -59,7 +59,7 @@ def test_a_run_has_no_outcome_before_kafka_answered(world: World) -> None:
     assert owner.settled_calls == 0
     world.kafka.answer()
     assert run.outcome is not None
-    assert run.outcome.fate is Fate.ACKNOWLEDGED
+    assert run.outcome.status is DeliveryStatus.ACKNOWLEDGED
     assert owner.settled_calls == 1
     world.assert_nothing_left()
 
@@ -154,7 +154,7 @@ def test_only_the_culprit_of_a_rejected_batch_is_refused_and_the_order_is_kept(w
     assert world.kafka.log["plant", 0] == expected
     assert world.ledger.refused[1] == {Reason.REJECTED_BY_KAFKA: 1}
     assert world.ledger.acknowledged[1] == 19
-    refused = [run for run in owners[2].runs if run.outcome and run.outcome.fate is Fate.REFUSED]
+    refused = [run for run in owners[2].runs if run.outcome and run.outcome.status is DeliveryStatus.REFUSED]
     assert [run.payloads for run in refused] == [[b"2.3"]]
     world.assert_nothing_left()
 
@@ -186,7 +186,7 @@ def test_a_batch_that_kafka_never_answered_is_unknown_after_the_delivery_timeout
     run = owner.publish(world.lane, b"1", b"2", arrived=world.time.now)
     world.time.advance(61)
     assert run.outcome is not None
-    assert run.outcome.fate is Fate.UNKNOWN
+    assert run.outcome.status is DeliveryStatus.UNKNOWN
     assert world.ledger.unknown == [0, 2, 0]
     assert world.budget.used > 0, "Kafka's client still holds the bytes"
     world.kafka.answer()
@@ -306,13 +306,13 @@ def test_a_retired_topic_is_empty_before_its_lanes_are_made_anew(world: World) -
 def dead_letter_world() -> World:
     """What Kafka rejects goes to the topic `letters`; what is refused there is refused."""
 
-    def instead(template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
+    def route_refused(template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
         if template.refusal is not None:
             return Refusal(template.refusal.reason, f"{template.refusal.text} and {refusal.text}")
         letter = RecordTemplate("letters", b"device", (("why", refusal.text.encode()),), "test", refusal=refusal)
         return Route(letter, world.pipeline.lane("letters", 0), ack_on_receipt=False)
 
-    world = World(instead=instead)
+    world = World(route_refused=route_refused)
     return world
 
 
@@ -349,7 +349,7 @@ def test_a_dead_letter_that_is_rejected_too_is_refused_once_and_for_its_first_re
     world.kafka.answer(RejectedError("never"))
     world.time.turn()
     assert run.outcome is not None
-    assert (run.outcome.fate, run.outcome.text) == (Fate.REFUSED, "no and never")
+    assert (run.outcome.status, run.outcome.text) == (DeliveryStatus.REFUSED, "no and never")
     assert world.kafka.waiting == []
     assert world.ledger.refused[1] == {Reason.REJECTED_BY_KAFKA: 1}
     world.assert_nothing_left()
@@ -394,7 +394,7 @@ def test_a_dead_letter_has_a_delivery_timeout_of_its_own() -> None:
     assert run.outcome is None
     world.time.advance(15)
     assert run.outcome is not None
-    assert run.outcome.fate is Fate.UNKNOWN
+    assert run.outcome.status is DeliveryStatus.UNKNOWN
 
 
 # -- the largest batch of a topic --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 import pytest
 
 from adapter.identity.plugin_set import PluginFailedError, PluginSet
-from adapter.identity.questions import CROWD_AFTER, LONGEST_WAIT, MOST_WAITING, Question, Questions
+from adapter.identity.questions import CROWD_AFTER, LONGEST_WAIT, MAX_WAITING, Question, Questions
 from tests.support.fakes import VirtualTime
 
 TIMEOUT = 10.0
@@ -69,9 +69,9 @@ def test_devices_that_give_up_and_come_again_are_all_let_in(questions: Questions
 
 
 def test_when_too_many_wait_the_one_that_has_waited_longest_is_refused(questions: Questions) -> None:
-    put = [questions.put(ask) for _ in range(MOST_WAITING + 1)]
-    assert len(questions) == MOST_WAITING
-    assert refusal(put[0].answer) == f"{MOST_WAITING} others wait for the plugins"
+    put = [questions.put(ask) for _ in range(MAX_WAITING + 1)]
+    assert len(questions) == MAX_WAITING
+    assert refusal(put[0].answer) == f"{MAX_WAITING} others wait for the plugins"
     assert questions.take() is put[1]
 
 

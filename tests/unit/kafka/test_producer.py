@@ -138,7 +138,7 @@ async def test_what_a_replaced_producer_still_answers_is_not_lost(producer: Prod
 
 
 async def test_a_batch_in_line_goes_first_when_its_partition_runs_out_of_sequence_numbers(kafka: KafkaOptions) -> None:
-    producer = Producer(kafka, most_records=4)
+    producer = Producer(kafka, max_records=4)
     await producer.start()
     batches = [make_batch("plant", 0, [b"1", b"2", b"3"]) for _ in range(3)]
     assert [await send(producer, batch) for batch in batches] == [None] * 3

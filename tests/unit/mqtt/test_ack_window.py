@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.model import ACKNOWLEDGED, Fate, Outcome
+from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome
 from adapter.mqtt.ack_window import AckWindow, Answer
 from tests.support.fakes import FakeOwner, make_run
 
@@ -32,7 +32,7 @@ def test_nothing_leaves_before_the_front_is_settled() -> None:
     window.add(second)
     second.outcome = ACKNOWLEDGED
     assert window.take_settled() == []
-    first.outcome = Outcome(Fate.UNKNOWN)
+    first.outcome = Outcome(DeliveryStatus.UNKNOWN)
     assert window.take_settled() == [first, second]
     assert window.unacknowledged == 0
 

@@ -167,7 +167,7 @@ async def test_a_device_that_closes_its_side_still_has_its_pubacks(site: Site, w
     socket, device = site.connected(world, chunk=65_536)
     world.frontend.config = world.frontend.config.__class__(receive_maximum=1)
     device.send(publish("later/t", b"1", packet_id=1) + publish("t", b"2", packet_id=2))
-    device.goodbye()
+    device.send_close()
     assert not socket.closed
     world.gate.answer()
     world.answer_all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from adapter.model import Identity, PublishHeader, PublishProperties, RecordTemplate, Refusal
 from adapter.reasons import Reason
-from adapter.routing.dead_letter import letter_of_publish, letter_of_record
+from adapter.routing.dead_letter import dead_letter_from_publish, dead_letter_from_record
 from adapter.routing.record import RESERVED
 
 REFUSAL = Refusal(Reason.TOO_LARGE, "larger than the topic allows")
@@ -12,7 +12,7 @@ REFUSAL = Refusal(Reason.TOO_LARGE, "larger than the topic allows")
 
 def test_key_and_headers_of_the_record_are_kept_and_the_reason_follows() -> None:
     template = RecordTemplate("plant", b"device", (("qos", b"1"), ("site", b"north")), "route 1")
-    letter = letter_of_record("letters", template, REFUSAL)
+    letter = dead_letter_from_record("letters", template, REFUSAL)
     assert letter == RecordTemplate(
         "letters",
         b"device",
@@ -30,19 +30,19 @@ def test_key_and_headers_of_the_record_are_kept_and_the_reason_follows() -> None
 
 def test_a_dead_letter_may_be_empty() -> None:
     template = RecordTemplate("plant", b"device", (), "route 1", empty_payload_allowed=False)
-    assert letter_of_record("letters", template, REFUSAL).empty_payload_allowed
+    assert dead_letter_from_record("letters", template, REFUSAL).empty_payload_allowed
 
 
 def test_a_dead_letter_does_not_expire() -> None:
     template = RecordTemplate("plant", b"device", (), "route 1", expiry=5)
-    assert letter_of_record("letters", template, REFUSAL).expiry is None
+    assert dead_letter_from_record("letters", template, REFUSAL).expiry is None
 
 
 def test_a_publish_without_a_record_keeps_what_is_known_of_it() -> None:
     properties = PublishProperties(content_type="text/plain", user_properties=(("site", "north"),))
     header = PublishHeader("no/route", 1, properties=properties)
     refusal = Refusal(Reason.BAD_TOPIC, "no route")
-    letter = letter_of_publish("letters", b"mqtt", Identity("c1", "d@t", "t", "d"), header, refusal)
+    letter = dead_letter_from_publish("letters", b"mqtt", Identity("c1", "d@t", "t", "d"), header, refusal)
     assert (letter.topic, letter.key, letter.refusal) == ("letters", b"d", refusal)
     assert letter.headers == (
         ("content-type", b"text/plain"),
@@ -58,16 +58,18 @@ def test_a_publish_without_a_record_keeps_what_is_known_of_it() -> None:
 
 
 def test_without_credentials_the_client_identifier_is_the_key() -> None:
-    letter = letter_of_publish("letters", b"mqtt", Identity("c1"), PublishHeader("no/route", 0), REFUSAL)
+    letter = dead_letter_from_publish("letters", b"mqtt", Identity("c1"), PublishHeader("no/route", 0), REFUSAL)
     assert letter.key == b"c1"
     assert not {"device_id", "dead-letter-tenant"} & {name for name, _ in letter.headers}
 
 
 def test_no_device_can_write_a_reason_of_its_own() -> None:
     template = RecordTemplate("plant", b"device", (), "route 1")
-    names = {name for name, _ in letter_of_record("letters", template, REFUSAL).headers}
+    names = {name for name, _ in dead_letter_from_record("letters", template, REFUSAL).headers}
     names |= {
         name
-        for name, _ in letter_of_publish("l", b"m", Identity("c", None, "t"), PublishHeader("x", 1), REFUSAL).headers
+        for name, _ in dead_letter_from_publish(
+            "l", b"m", Identity("c", None, "t"), PublishHeader("x", 1), REFUSAL
+        ).headers
     }
     assert names <= RESERVED

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapter.telemetry.rate_limit import MOST_EVENTS, Allowance, RateLimitedLog, RepeatFilter
+from adapter.telemetry.rate_limit import MAX_EVENTS, Allowance, RateLimitedLog, RepeatFilter
 
 
 class FakeLogger:
@@ -67,10 +67,10 @@ def test_the_memory_is_bounded_however_many_names_there_are() -> None:
     """Names beyond the limit share one allowance."""
     logger = FakeLogger()
     log = RateLimitedLog(logger, burst=1, clock=Clock())
-    for number in range(MOST_EVENTS * 10):
+    for number in range(MAX_EVENTS * 10):
         name = f"event {number}"
         log.warning(name)
-    assert len(logger.lines) == MOST_EVENTS + 1
+    assert len(logger.lines) == MAX_EVENTS + 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 30)), max_size=200), st.integers(1, 5))

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from adapter.kafka.generation import Generation
-from adapter.kafka.load import MOST_BYTES, Load
+from adapter.kafka.in_flight_bytes import MAX_BYTES, InFlightBytes
 from adapter.kafka.options import KafkaOptions
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Batches:
     """Batches that enter, and note in which order they got their turn."""
 
     def __init__(self, most: int = 100) -> None:
-        self.load = Load(most)
+        self.load = InFlightBytes(most)
         self.entered: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -95,7 +95,7 @@ async def test_when_nothing_more_is_sent_nobody_waits() -> None:
     batches = Batches()
     for name in ("a", "b", "c"):
         await batches.come(name, 100)
-    batches.load.let_go()
+    batches.load.release_all()
     await batches.settle()
     assert batches.entered == ["a", "b", "c"]
     for _ in range(3):
@@ -122,7 +122,7 @@ class Client:
 async def test_after_an_outage_a_broker_is_given_no_more_than_the_limit_at_a_time() -> None:
     generation = Generation(KafkaOptions("nowhere:9092"), client=Client)
     client: Any = generation._producer
-    size = MOST_BYTES // 4
+    size = MAX_BYTES // 4
     writing = [asyncio.create_task(generation.write("plant", partition, object(), size)) for partition in range(20)]
     rounds = []
     while not all(task.done() for task in writing):

@@ -12,7 +12,7 @@ PINGREQ = b"\xc0\x00"
 READ_AHEAD = 4096
 
 
-class Held:
+class ReceiveBuffer:
     """Begins with the first byte of a packet. `read_at` (monotonic seconds) is when the last of it was read."""
 
     __slots__ = ("_data", "_need", "_seen", "read_at")

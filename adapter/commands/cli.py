@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from adapter import __version__
-from adapter.commands import check, exits, explain, passwd, run, tail, verify
+from adapter.commands import check, exit_codes, explain, passwd, run, tail, verify
 from adapter.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -31,5 +31,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("The settings cannot be run:\n")
         for problem in error.problems:
             sys.stderr.write(f"  {problem}\n")
-        return exits.USAGE
+        return exit_codes.USAGE
     return code

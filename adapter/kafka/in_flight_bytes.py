@@ -12,15 +12,15 @@ import asyncio
 from collections import deque
 
 # In 30 s, the request timeout, over 2.5 Mbit/s. A faster network has it there sooner than a broker answers.
-MOST_BYTES = 8 * 1024 * 1024
+MAX_BYTES = 8 * 1024 * 1024
 
 Turn = asyncio.Future[None]
 
 
-class Load:
+class InFlightBytes:
     """Bytes that brokers have been given and not answered, by broker id. A batch that is alone may have any size."""
 
-    def __init__(self, most: int = MOST_BYTES) -> None:
+    def __init__(self, most: int = MAX_BYTES) -> None:
         self._most = most
         self._bytes: dict[int, int] = {}
         self._waiting: dict[int, deque[tuple[Turn, int]]] = {}
@@ -50,7 +50,7 @@ class Load:
                 self._bytes[broker] += waiting
                 turn.set_result(None)
 
-    def let_go(self) -> None:
+    def release_all(self) -> None:
         """Nothing will be given to any broker: everyone's turn comes now."""
         for broker, queue in self._waiting.items():
             while queue:
