@@ -125,10 +125,13 @@ class Certificates:
         seen = self._stamp
         while True:
             await asyncio.sleep(LOOK_SECONDS)
-            now = self._look()
-            if now != self._stamp and now == seen:
-                self.reload()
-            seen = now
+            try:
+                now = self._look()
+                if now != self._stamp and now == seen:
+                    self.reload()
+                seen = now
+            except Exception as error:  # noqa: BLE001 - a watch that ends unseen would let certificates run out
+                self._log.error("certificates cannot be looked at", error=repr(error))
 
     def _look(self) -> Stamp:
         return tuple(_stamp(file) for file in self._config.files)

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from adapter.errors import ConnectRefusedError, TransientKafkaError
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route, Sink
 from adapter.reasons import Reason, ReasonCode
+from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
 
     from adapter.peer import Peer
 
@@ -118,7 +119,7 @@ class Ingress:
         self._log = log
         self._puback_on_receipt = puback_on_receipt
         self._moving: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(lambda fault: log.warning("a look-up failed", error=repr(fault)))
 
     # -- connections -----------------------------------------------------------------------------------------------
 
@@ -126,7 +127,7 @@ class Ingress:
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
     ) -> None:
         """Ask the gatekeeper; a slow plugin holds up this connection only."""
-        self._spawn(self._authenticate(connect, peer, done))
+        self._tasks.spawn(self._authenticate(connect, peer, done))
 
     async def _authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
@@ -154,7 +155,7 @@ class Ingress:
             route = self._bind(template)
             if route is not None:
                 return route
-        self._spawn(self._look_up(self._authorised_route(identity, header, template), done))
+        self._tasks.spawn(self._look_up(self._authorised_route(identity, header, template), done))
         return None
 
     def authorise(
@@ -164,14 +165,14 @@ class Ingress:
         template = self._template(identity, header)
         if isinstance(template, Refusal) or not self._gatekeeper.checks_topics:
             return template
-        self._spawn(self._look_up(self._authorised(identity, header, template), done))
+        self._tasks.spawn(self._look_up(self._authorised(identity, header, template), done))
         return None
 
     def bind(self, template: RecordTemplate, done: Callable[[Route | Refusal], None]) -> Route | Refusal | None:
         """The other half."""
         route = self._bind(template)
         if route is None:
-            self._spawn(self._look_up(self._found(template), done))
+            self._tasks.spawn(self._look_up(self._found(template), done))
         return route
 
     def _template(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
@@ -293,15 +294,6 @@ class Ingress:
 
         self._lanes.retire(topic, emptied)
 
-    # -- tasks -----------------------------------------------------------------------------------------------------
-
-    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def stop(self) -> None:
         """Cancel what is still being looked up; the connections are closed by then."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.stop()

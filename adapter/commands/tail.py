@@ -51,12 +51,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print until stopped."""
-    environ = dict(os.environ)
-    if arguments.bootstrap_servers:
-        environ["ADAPTER_KAFKA__BOOTSTRAP_SERVERS"] = arguments.bootstrap_servers
-    # What has nothing to do with reading must not keep anyone from it.
-    environ.setdefault("ADAPTER_AUTH__REQUIRED", "false")
-    settings = load_settings(environ)
+    settings = load_settings(os.environ)
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what concerns the reader is said at the end
     try:
         topics = re.compile(arguments.topic)
@@ -75,7 +70,8 @@ def run(arguments: argparse.Namespace) -> int:
         assert task is not None
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, task.cancel)
-        records = tail(kafka_options(settings), wanted, from_beginning=arguments.from_beginning, limit=arguments.count)
+        options = kafka_options(settings, arguments.bootstrap_servers)
+        records = tail(options, wanted, from_beginning=arguments.from_beginning, limit=arguments.count)
         try:
             async with aclosing(records):
                 async for record in records:

@@ -66,11 +66,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Prove, and print."""
-    environ = dict(os.environ)
-    if arguments.bootstrap_servers:
-        environ["ADAPTER_KAFKA__BOOTSTRAP_SERVERS"] = arguments.bootstrap_servers
-    environ.setdefault("ADAPTER_AUTH__REQUIRED", "false")  # has nothing to do with this end
-    settings = load_settings(environ)
+    settings = load_settings(os.environ)
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     host, _, port = arguments.mqtt.rpartition(":")
     if not host or not port.isdigit() or min(arguments.devices, arguments.messages, arguments.window) < 1:
@@ -86,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stderr.flush()
 
     async def prove() -> Report:
-        watch = TopicWatch(kafka_options(settings), topic)
+        watch = TopicWatch(kafka_options(settings, arguments.bootstrap_servers), topic)
         try:
             await watch.start()
             return await Proof(run_id, series, watch, arguments.seconds, arguments.payload_size, say).run()

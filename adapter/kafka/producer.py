@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -25,6 +25,7 @@ from aiokafka import AIOKafkaProducer
 from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, RejectedError, TransientKafkaError
 from adapter.kafka.generation import MAX_RECORDS, Generation, Partition
 from adapter.kafka.health import Health
+from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -92,9 +93,9 @@ class Producer:
         self._retired: set[Generation] = set()
         self._flights: dict[Partition, _Flight] = {}  # the oldest first
         self._parked: dict[Partition, tuple[Batch, Done]] = {}
-        self._deliveries: set[asyncio.Task[None]] = set()
-        self._closings: set[asyncio.Task[None]] = set()
-        self._watching: asyncio.Task[None] | None = None
+        self._background = Tasks(_log_fault)
+        self._deliveries = Tasks(_log_fault)
+        self._closings = Tasks(_log_fault)
         self._probing: asyncio.Task[None] | None = None
         self._following: asyncio.Task[None] | None = None
         self._replacing: asyncio.Task[None] | None = None
@@ -109,7 +110,7 @@ class Producer:
     async def start(self) -> None:
         """Connect. Raises TransientKafkaError while that cannot be done, ConfigurationError for a bad certificate."""
         self._current = await self._connect()
-        self._watching = self._spawn(self._watch())
+        self._background.spawn(self._watch())
 
     async def stop(self, limit: float) -> None:
         """Close, within about `limit` seconds. Batches without an answer by then are reported as lost."""
@@ -117,12 +118,7 @@ class Producer:
         deadline = _now() + limit
         if self._deliveries:
             await asyncio.wait(self._deliveries, timeout=limit)
-        background = [
-            task for task in (self._watching, self._probing, self._following, self._replacing) if task is not None
-        ]
-        for task in background:
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await self._background.stop()
         parked, self._parked = self._parked, {}
         for batch, done in parked.values():
             done(batch, ProducerLostError("the producer was stopped before the batch was sent"))
@@ -147,17 +143,6 @@ class Producer:
         self._health.good(_now())
         return generation
 
-    @staticmethod
-    def _spawn(
-        coroutine: Coroutine[Any, Any, None], among: set[asyncio.Task[None]] | None = None
-    ) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        if among is not None:
-            among.add(task)
-            task.add_done_callback(among.discard)
-        task.add_done_callback(_log_fault)
-        return task
-
     # -- state -------------------------------------------------------------------------------------------------------
 
     @property
@@ -175,25 +160,31 @@ class Producer:
     async def _watch(self) -> None:
         """Notice without traffic that Kafka has gone or is back, and with traffic that nothing moves."""
         while True:
-            problem = self.problem
-            self._health.log_change(problem)
-            now = _now()
-            silent = now - self._health.reached
-            pause = PROBE_SECONDS if problem is None else PROBE_AGAIN_SECONDS
-            if self._probing is None and min(silent, now - self._probed) > pause:
-                self._probed = now
-                self._probing = self._spawn(self._probe())
-            self._follow_leaders(now)
-            oldest = next(iter(self._flights.values()), None)
-            if silent > BOOTSTRAP_SECONDS:
-                self._replace("no broker that it knows can be reached")
-            elif (
-                oldest is not None
-                and oldest.generation is self._current
-                and now - oldest.since > UNANSWERED_TIMEOUTS * self._request_timeout
-            ):
-                self._replace("a batch has had no answer for too long")
+            try:
+                self._look()
+            except Exception:
+                log.exception("a look at the Kafka producer failed")  # the next one may go well
             await asyncio.sleep(WATCH_SECONDS)
+
+    def _look(self) -> None:
+        problem = self.problem
+        self._health.log_change(problem)
+        now = _now()
+        silent = now - self._health.reached
+        pause = PROBE_SECONDS if problem is None else PROBE_AGAIN_SECONDS
+        if self._probing is None and min(silent, now - self._probed) > pause:
+            self._probed = now
+            self._probing = self._background.spawn(self._probe())
+        self._follow_leaders(now)
+        oldest = next(iter(self._flights.values()), None)
+        if silent > BOOTSTRAP_SECONDS:
+            self._replace("no broker that it knows can be reached")
+        elif (
+            oldest is not None
+            and oldest.generation is self._current
+            and now - oldest.since > UNANSWERED_TIMEOUTS * self._request_timeout
+        ):
+            self._replace("a batch has had no answer for too long")
 
     def _follow_leaders(self, now: float) -> None:
         current = self._current
@@ -203,7 +194,7 @@ class Producer:
             if flight.generation is current and now - flight.since > SLOW_ANSWER_SECONDS
         ]
         if slow and current is not None and (self._following is None or self._following.done()):
-            self._following = self._spawn(current.follow_leaders(slow))
+            self._following = self._background.spawn(current.follow_leaders(slow))
 
     async def _probe(self) -> None:
         try:
@@ -254,7 +245,7 @@ class Producer:
             builder = generation.encode(batch)
             generation.batches += 1
             flight = self._flights[partition] = _Flight(batch, done, generation, _now())
-            self._spawn(self._deliver(flight, partition, builder), self._deliveries)
+            self._deliveries.spawn(self._deliver(flight, partition, builder))
 
     async def _deliver(self, flight: _Flight, partition: Partition, builder: Any) -> None:
         generation = flight.generation
@@ -266,6 +257,9 @@ class Producer:
             error = failure
             if not isinstance(failure, RejectedError):
                 self._health.failed(_now(), str(failure))
+        except Exception as fault:
+            log.exception("a batch could not be written")
+            error = ProducerLostError(repr(fault))  # whatever it is, the batch needs an answer
         del self._flights[partition]
         generation.batches -= 1
         if generation in self._retired:
@@ -280,7 +274,7 @@ class Producer:
     def _replace(self, reason: str) -> None:
         if self._replacing is None and not self._stopped:
             log.warning("replacing the Kafka producer", reason=reason)
-            self._replacing = self._spawn(self._replacement())
+            self._replacing = self._background.spawn(self._replacement())
 
     async def _replacement(self) -> None:
         """Connect the next generation, for as long as it takes; then it is the current one, and gets what is parked."""
@@ -292,8 +286,11 @@ class Producer:
                 generation = await self._connect()
                 break
             except (TransientKafkaError, ConfigurationError):
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-                pause = min(pause * 2, longest)
+                pass  # readiness tells
+            except Exception:
+                log.exception("the next Kafka producer could not be made")
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            pause = min(pause * 2, longest)
         old, self._current = self._current, generation
         self._replacing = None
         self._replaced.append(_now())
@@ -314,7 +311,7 @@ class Producer:
 
     def _close_later(self, generation: Generation) -> None:
         self._retired.discard(generation)
-        self._spawn(generation.close(CLOSE_SECONDS), self._closings)
+        self._closings.spawn(generation.close(CLOSE_SECONDS))
 
 
 def _now() -> float:
@@ -322,6 +319,5 @@ def _now() -> float:
     return asyncio.get_running_loop().time()
 
 
-def _log_fault(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        log.error("a task of the producer failed", exc_info=task.exception())
+def _log_fault(fault: BaseException) -> None:
+    log.error("a task of the producer failed", exc_info=fault)

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+
 from adapter.errors import TransientKafkaError
+from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from adapter.kafka.limits import Limits
+
+log = structlog.get_logger(__name__)
 
 # A device that publishes to topics that do not exist must not make Kafka answer about all of them each time. Seconds.
 ASK_AGAIN = 1.0
@@ -57,18 +63,15 @@ class Topics:
         self._asked = float("-inf")
         self._asking = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_log_fault)
 
     async def start(self) -> None:
         """Begin to look at Kafka's topics every now and then."""
-        self._keep(asyncio.get_running_loop().create_task(self._refresh_periodically()))
+        self._tasks.spawn(self._refresh_periodically())
 
     async def stop(self) -> None:
         """End it."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     def partition_count(self, topic: str) -> int | None:
         """How many partitions a topic has; None when it is not known, or there is no such topic."""
@@ -100,7 +103,7 @@ class Topics:
     def _learn(self, topics: Iterable[str]) -> None:
         self._new.update(topics)
         if self._learning is None and self._new:
-            self._learning = self._keep(asyncio.get_running_loop().create_task(self._learn_limits()))
+            self._learning = self._tasks.spawn(self._learn_limits())
 
     async def _learn_limits(self) -> None:
         assert self._limits is not None
@@ -121,18 +124,8 @@ class Topics:
         The question is put after the call, so what existed before the call is found.
         """
         if self._next is None:
-            self._next = self._keep(asyncio.get_running_loop().create_task(self._ask()))
+            self._next = self._tasks.spawn(self._ask())
         await asyncio.shield(self._next)
-
-    def _keep(self, task: asyncio.Task[None]) -> asyncio.Task[None]:
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waited has got it; they may all have been cancelled
 
     async def _ask(self) -> None:
         async with self._asking:
@@ -164,7 +157,10 @@ class Topics:
     async def _refresh_periodically(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
-            try:
+            with suppress(Exception):  # whatever it is, the next look may go well; `_log_fault` has seen it
                 await self.refresh()
-            except TransientKafkaError:
-                continue  # the producer knows, and says so
+
+
+def _log_fault(fault: BaseException) -> None:
+    if not isinstance(fault, TransientKafkaError):  # the producer knows of these, and says so
+        log.error("a look at Kafka's topics failed", exc_info=fault)

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapter.preflight.dates import validities
+from cryptography import x509
+
 from adapter.preflight.finding import failed, ok, warning
 
 if TYPE_CHECKING:
@@ -22,11 +23,12 @@ LAST_PART = 5
 def check_file(variable: str, file: str, now: float, *, authorities: bool) -> Finding:
     """Of several `authorities` one that is over may not matter; of a chain every certificate does."""
     try:
-        dates = validities(Path(file).read_text(encoding="ascii", errors="replace"))
-    except (OSError, ValueError) as error:
-        return failed(CHECK, variable, f"{file} cannot be read as PEM ({error})", "name a PEM file")
-    if not dates:
-        return failed(CHECK, variable, f"{file} holds no certificate", "name a PEM file with one")
+        certificates = x509.load_pem_x509_certificates(Path(file).read_bytes())
+    except OSError as error:
+        return failed(CHECK, variable, f"{file} cannot be read ({error.strerror})", "name a PEM file")
+    except ValueError:
+        return failed(CHECK, variable, f"{file} holds no certificate in PEM", "name a PEM file with one")
+    dates = [(one.not_valid_before_utc.timestamp(), one.not_valid_after_utc.timestamp()) for one in certificates]
     over = [validity for validity in dates if not validity[0] <= now < validity[1]]
     if authorities and over and len(over) < len(dates):
         text = f"{len(over)} of {len(dates)} authorities in {file} are not valid today"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -67,7 +68,7 @@ class Proof:
     _last_seen: float = 0.0
 
     async def run(self) -> Report:
-        """Publish, read back, judge. Raises MqttUnreachableError, MqttRefusedError."""
+        """Publish, read back, judge. Raises MqttUnreachableError, MqttRefusedError; KafkaError when reading fails."""
         publishers = [self._publisher(series) for series in self.series]
         started = time.monotonic()
         reading = asyncio.create_task(self._read())
@@ -88,7 +89,8 @@ class Proof:
             await self._read_the_rest(publishers)
             for task in (reading, checking):
                 task.cancel()
-            await asyncio.gather(reading, checking, return_exceptions=True)
+                with suppress(asyncio.CancelledError):
+                    await task  # if reading has failed, nothing can be said about the adapter
         return self._report(publishers, published, complete=complete)
 
     def _publisher(self, series: Series) -> Publisher:
