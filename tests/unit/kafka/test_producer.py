@@ -222,3 +222,17 @@ async def test_giving_up_leaves_no_complaint_of_asyncio_behind(kafka: KafkaOptio
     del producer, sent
     gc.collect()
     assert complaints == []
+
+
+async def test_a_fault_of_ours_while_writing_is_an_answer_like_any_other(
+    producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def write(*_: object) -> int:
+        raise ValueError("a fault of ours")
+
+    with monkeypatch.context() as patch, capture_logs() as lines:
+        patch.setattr(producer._current, "write", write)
+        error = await send(producer, make_batch("plant", 0, [b"1"]))
+    assert isinstance(error, ProducerLostError)
+    assert ("error", "a batch could not be written") in [(line["log_level"], line["event"]) for line in lines]
+    assert await send(producer, make_batch("plant", 0, [b"1"])) is None

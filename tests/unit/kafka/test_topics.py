@@ -6,6 +6,7 @@ import asyncio
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapter.errors import TransientKafkaError
 from adapter.kafka.topics import Topics
@@ -175,3 +176,21 @@ async def test_changes_are_noticed_by_themselves_also_after_kafka_was_away() -> 
     await until(lambda: changes)
     await known.stop()
     assert changes == [("plant", 1, 2)]
+
+
+async def test_a_fault_of_ours_ends_no_looking_at_topics() -> None:
+    class Faulty(FakeMetadata):
+        async def refresh_metadata(self) -> None:
+            await super().refresh_metadata()
+            if len(self.asked) == 1:
+                raise ValueError("a fault of ours")
+
+    metadata, changes = Faulty(plant=3), Changes()
+    known = Topics(metadata, 0.01, changes)
+    assert known.partition_count("plant") == 3
+    metadata.there["plant"] = 4
+    with capture_logs() as lines:
+        await known.start()
+        await until(lambda: changes == [("plant", 3, 4)])
+        await known.stop()
+    assert [(line["log_level"], line["event"]) for line in lines] == [("error", "a look at Kafka's topics failed")]
