@@ -211,6 +211,11 @@ class Sink(Protocol):
         """Take a run, after everything that was put before it."""
 
 
+# A Message Expiry Interval of 0 seconds asks for delivery at once, and nothing is sooner than the next batch: such a
+# message expires only when Kafka keeps it waiting.
+SHORTEST_EXPIRY = 1
+
+
 class Route:
     """A RecordTemplate bound to its lane, with what the hot path needs ready. One per (connection, topic, flags)."""
 
@@ -221,7 +226,7 @@ class Route:
         self.lane = lane
         self.ack_on_receipt = ack_on_receipt
         self.overhead = template.overhead
-        self.expiry: float | None = template.expiry
+        self.expiry: float | None = None if template.expiry is None else max(template.expiry, SHORTEST_EXPIRY)
 
     def aged(self, seconds: float) -> Route:
         """The same for a message that has waited so long already."""

@@ -76,13 +76,20 @@ def test_whatever_the_qos(world: World, qos: int) -> None:
         assert device.wire.take() == b"\x50\x02\x00\x02\x70\x02\x00\x02"
 
 
-def test_an_interval_of_nothing_lets_it_wait_for_nothing(world: World) -> None:
+@pytest.mark.parametrize("qos", [0, 1, 2])
+def test_an_interval_of_nothing_is_enough_for_a_kafka_that_answers(world: World, qos: int) -> None:
     device = world.device(level=5)
-    send(device, b"x", 1, expiry=b"\x02\x00\x00\x00\x00")
-    world.answer_all()
-    assert world.kafka.log == {}
-    assert device.wire.take() == puback(1)
-    assert world.ledger.dropped[1] == {Reason.EXPIRED: 1}
+    send(device, b"now", expiry=b"\x02\x00\x00\x00\x00", qos=qos)
+    world.time.turn()
+    assert landed(world) == [b"now"]
+
+
+def test_an_interval_of_nothing_lets_it_wait_for_no_more_than_a_second(world: World) -> None:
+    device = at_kafka(world)
+    send(device, b"now", 2, expiry=b"\x02\x00\x00\x00\x00")
+    world.time.advance(1)
+    assert landed(world) == [b"first"]
+    assert device.wire.take() == puback(1) + puback(2)
 
 
 def test_while_kafka_is_away_what_expires_is_dropped_and_its_room_is_free(world: World) -> None:
