@@ -25,7 +25,8 @@ COPY adapter /app/adapter
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib /app
 
 FROM ${PYTHON_IMAGE}
-LABEL org.opencontainers.image.title="MQTT-to-Kafka adapter"
+LABEL org.opencontainers.image.title="MQTT-to-Kafka adapter" \
+      org.opencontainers.image.description="MQTT publishes into Apache Kafka, in order, acknowledged when Kafka has them"
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 # PYTHONSAFEPATH: code comes from these two folders, not from the working directory.
@@ -35,8 +36,6 @@ WORKDIR /app
 USER 10001:10001
 EXPOSE 1883 8080
 STOPSIGNAL SIGTERM
-# An empty port is an endpoint that is off: nothing to ask. A proxy in the environment is for others than ourselves.
-HEALTHCHECK --interval=10s --timeout=3s --start-period=10s \
-    CMD ["python", "-c", "import os, urllib.request as u; p = os.environ.get('ADAPTER_HTTP__PORT', '8080'); p and u.build_opener(u.ProxyHandler({})).open(f'http://127.0.0.1:{p}/livez', timeout=2)"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s CMD ["python", "-m", "adapter.health"]
 ENTRYPOINT ["python", "-m", "adapter"]
 CMD ["run"]

@@ -121,7 +121,11 @@ class AdapterCollector(Collector):
             yield _counter(f"adapter_messages_{name}", text, ["qos"], [([str(qos)], counts[qos]) for qos in every_qos])
         for name, text, per_qos in (
             ("refused", "Messages refused for good, the device being told.", ledger.refused),
-            ("dropped", "Messages that neither Kafka has nor their device was told of.", ledger.dropped),
+            (
+                "dropped",
+                "Messages that Kafka does not have, by reason; no device was refused.",
+                ledger.dropped,
+            ),
         ):
             rows = [
                 ([str(qos), reason.value], count)
