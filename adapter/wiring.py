@@ -22,10 +22,11 @@ from adapter.routing.routes_file import load_routes
 from adapter.settings import ClientCertificates, Compression, TlsVersion, uses_tls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from pydantic import SecretStr
 
+    from adapter.routing.rule import RouteRule
     from adapter.settings import Settings
 
 # A batch begins with a header of 61 bytes (record format v2); the pipeline counts records only.
@@ -51,22 +52,25 @@ def make_router(settings: Settings) -> Router:
         adapter_name=settings.kafka.orig_adapter,
         auth_required=settings.auth.required,
     )
-    rules = load_routes(Path(settings.routes_file)) if settings.routes_file else ()
-    if not settings.can_deliver_at_least_once:
-        for rule in rules:
-            if rule.delivery is Delivery.AT_LEAST_ONCE:
-                raise ConfigurationError(
-                    f"ADAPTER_ROUTES_FILE: route {rule.name} asks for at_least_once, "
-                    "which needs ADAPTER_KAFKA__ACKS=all"
-                )
+    rules = load_routes(Path(settings.routes_file), config) if settings.routes_file else ()
+    if problems := tuple(_route_problems(settings, rules)):
+        raise ConfigurationError(*problems)
+    return Router(config, rules)
+
+
+def _route_problems(settings: Settings, rules: Iterable[RouteRule]) -> Iterator[str]:
+    """Say where routes contradict the settings."""
     dead_letters = settings.kafka.dead_letter_topic
     for rule in rules:
+        if rule.delivery is Delivery.AT_LEAST_ONCE and not settings.can_deliver_at_least_once:
+            yield (
+                f"ADAPTER_ROUTES_FILE: route {rule.name} asks for at_least_once, which needs ADAPTER_KAFKA__ACKS=all"
+            )
         if dead_letters is not None and rule.kafka_topic.source == dead_letters:
-            raise ConfigurationError(
+            yield (
                 f"ADAPTER_ROUTES_FILE: route {rule.name} writes to {dead_letters}, "
                 "which ADAPTER_KAFKA__DEAD_LETTER_TOPIC keeps for dead letters; choose another topic"
             )
-    return Router(config, rules)
 
 
 def identity_config(settings: Settings) -> IdentityConfig:

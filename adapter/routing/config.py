@@ -24,11 +24,7 @@ class RoutingConfig:
     auth_required: bool = True
 
     def __post_init__(self) -> None:
-        variables = {
-            "ADAPTER_KAFKA__TELEMETRY_TOPIC": self.telemetry_topic,
-            "ADAPTER_KAFKA__EVENT_TOPIC": self.event_topic,
-        }
-        problems = [f"{variable}: {text}" for variable, pattern in variables.items() if (text := _problem(pattern))]
+        problems = [f"{variable}: {text}" for variable, pattern in self.patterns.items() if (text := _problem(pattern))]
         if not problems and _overlap(self.telemetry_topic, self.event_topic):
             problems.append(
                 f"ADAPTER_KAFKA__EVENT_TOPIC: {self.event_topic!r} and {self.telemetry_topic!r} give two tenants the "
@@ -38,9 +34,12 @@ class RoutingConfig:
             raise ConfigurationError(*problems)
 
     @property
-    def hono_prefixes(self) -> tuple[str, str]:
-        """What the names of all Hono topics begin with."""
-        return self.telemetry_topic.partition(PLACEHOLDER)[0], self.event_topic.partition(PLACEHOLDER)[0]
+    def patterns(self) -> dict[str, str]:
+        """The patterns of the topics for Hono's records, by the variable that sets each."""
+        return {
+            "ADAPTER_KAFKA__TELEMETRY_TOPIC": self.telemetry_topic,
+            "ADAPTER_KAFKA__EVENT_TOPIC": self.event_topic,
+        }
 
 
 def _problem(pattern: str) -> str | None:

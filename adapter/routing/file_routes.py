@@ -1,8 +1,9 @@
 """Applies the routes of the routes file to a PUBLISH: the first whose filter matches makes the record, or refuses.
 
 Their topics have no property bag. A record has the headers of the contract; `device_id` is what the filter captured as
-`{device}`, else the device that was authenticated, else it is left out. What a device can write into a topic leads it
-into no topic of Hono's, unless the operator's own text says so (`kafka_topic = "hono.telemetry.{tenant}"`).
+`{device}`, else the device that was authenticated, else it is left out. No capture can lead a message into a topic of
+Hono's; only the operator's own text can (`kafka_topic = "hono.telemetry.{tenant}"`), and then tenant and device are
+those that the credentials allow.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from adapter.model import RecordTemplate, Refusal
 from adapter.reasons import Reason
+from adapter.routing.hono_topics import HonoTopics
 from adapter.routing.kafka_names import topic_problem
 from adapter.routing.origin import NAMELESS, contradiction, has_control_characters, via
 from adapter.routing.record import Facts, build_headers
@@ -31,7 +33,7 @@ class FileRoutes:
         self.rules = tuple(rules)
         self._auth_required = config.auth_required
         self._orig_adapter = config.adapter_name.encode()
-        self._hono_prefixes = config.hono_prefixes
+        self._hono = HonoTopics(config)
 
     def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal | None:
         """Make the record of a PUBLISH, or say why there is none; None if no rule matches its topic."""
@@ -46,9 +48,7 @@ class FileRoutes:
     ) -> RecordTemplate | Refusal:
         device = captures.get("device")
         if self._auth_required:
-            if "tenant" in captures and not identity.tenant:
-                return NAMELESS
-            if (refusal := contradiction(identity, captures.get("tenant"), device)) is not None:
+            if (refusal := self._unauthorized(rule, captures, identity)) is not None:
                 return refusal
             device = device or identity.device_id or None
         if device is not None and has_control_characters(device):
@@ -78,8 +78,18 @@ class FileRoutes:
             expiry=header.properties.message_expiry,
         )
 
+    def _unauthorized(self, rule: RouteRule, captures: dict[str, str], identity: Identity) -> Refusal | None:
+        """Say why these credentials do not allow a record for the tenant and the device of this route."""
+        tenant = captures.get("tenant")
+        if tenant is not None and not identity.tenant:
+            return NAMELESS
+        fixed = self._hono.fixed_tenant(rule.kafka_topic)
+        if fixed is not None and identity.tenant not in {None, fixed}:
+            return Refusal(Reason.NOT_AUTHORIZED, f"route {shown(rule.name)} is for tenant {shown(fixed)} only")
+        return contradiction(identity, tenant, captures.get("device"))
+
     def _problem(self, rule: RouteRule, topic: str) -> str | None:
         """Why a message may not go to this Kafka topic."""
-        if topic.startswith(self._hono_prefixes) and not rule.kafka_topic.head.startswith(self._hono_prefixes):
-            return "belongs to Hono's records, the route does not"
+        if self._hono.owns(topic) and not self._hono.admits(rule.kafka_topic):
+            return "is one of Hono's, and the route may not write to those"
         return topic_problem(topic)

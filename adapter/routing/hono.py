@@ -74,8 +74,6 @@ class HonoGrammar:
         tenant, device = origin
         topic = endpoint.head + tenant + endpoint.tail
         ttl = seconds(bag.hono_ttl) if endpoint.is_event and bag.hono_ttl is not None else None
-        if isinstance(ttl, Refusal):
-            return ttl
         if (refusal := _refusal(endpoint, header, tenant, topic)) is not None:
             return refusal
         facts = Facts(

@@ -61,13 +61,9 @@ def _parse(query: str) -> PropertyBag | Refusal:
     return PropertyBag(content_type=content_type, hono_ttl=properties.get("hono-ttl"))
 
 
-def seconds(hono_ttl: str) -> int | Refusal:
-    """Give the value of `hono-ttl`: whole seconds, at most LONGEST_TTL."""
-    if hono_ttl.isascii() and hono_ttl.isdigit() and len(hono_ttl) <= len(str(LONGEST_TTL)):
-        value = int(hono_ttl)
-        if value <= LONGEST_TTL:
-            return value
-    return Refusal(
-        Reason.BAD_TOPIC,
-        f"property bag: hono-ttl must be whole seconds from 0 to {LONGEST_TTL}, not {shown(hono_ttl)}",
-    )
+def seconds(hono_ttl: str) -> int | None:
+    """Return the value of `hono-ttl` in seconds, at most LONGEST_TTL; None if it is none, which Hono ignores too."""
+    if not (hono_ttl.isascii() and hono_ttl.isdigit()):
+        return None
+    digits = hono_ttl.lstrip("0") or "0"
+    return min(int(digits), LONGEST_TTL) if len(digits) <= len(str(LONGEST_TTL)) else LONGEST_TTL

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 DEFAULT_CONTENT_TYPE = "application/octet-stream"
 
-# Names that only the adapter writes. `tenant_id` and `gateway_id` are not written, but Hono's consumers know them.
+# Names that no device and no route can use. The adapter itself does not write `gateway_id`, `status`, `tenant_id` and
+# `ttd`, but Hono's client gives them a meaning: with a `ttd` of -1 it believes that the device waits for commands.
 RESERVED = frozenset(
     {
         "content-type",
@@ -33,7 +34,9 @@ RESERVED = frozenset(
         "orig_address",
         "qos",
         "response-topic",
+        "status",
         "tenant_id",
+        "ttd",
         "ttl",
         "via",
         "x-opt-retain",

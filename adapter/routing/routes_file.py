@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from adapter.errors import ConfigurationError
 from adapter.model import Delivery
+from adapter.routing.hono_topics import HonoTopics
 from adapter.routing.origin import has_control_characters
-from adapter.routing.rule import RouteRule
+from adapter.routing.rule import RouteRule, problems_of
 from adapter.routing.template import Template
 from adapter.routing.topic_filter import TopicFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from adapter.routing.config import RoutingConfig
 
 _T = TypeVar("_T")
 
@@ -28,18 +31,18 @@ _REQUIRED = ("mqtt", "kafka_topic", "key")
 _DELIVERIES = {delivery.value: delivery for delivery in Delivery}
 
 
-def load_routes(path: Path) -> tuple[RouteRule, ...]:
+def load_routes(path: Path, config: RoutingConfig) -> tuple[RouteRule, ...]:
     """Read the rules of a routes file, in its order. Raises ConfigurationError with all that is wrong with it."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as error:
         raise ConfigurationError(f"{_VARIABLE}: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{_VARIABLE}: {path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
-    return parse_routes(text, str(path))
+    return parse_routes(text, str(path), config)
 
 
-def parse_routes(text: str, source: str) -> tuple[RouteRule, ...]:
+def parse_routes(text: str, source: str, config: RoutingConfig) -> tuple[RouteRule, ...]:
     """Read the text of a routes file; `source` is its name in the problems that ConfigurationError lists."""
     try:
         document = tomllib.loads(text)
@@ -50,29 +53,38 @@ def parse_routes(text: str, source: str) -> tuple[RouteRule, ...]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.append("`route` must be tables: begin each route with a line [[route]]")
         tables = []
-    rules: list[tuple[int, RouteRule]] = []
-    for number, table in enumerate(tables, start=1):
-        reader = _TableReader(table)
-        rule = reader.rule()
+    hono = HonoTopics(config)
+    readers = [_TableReader(table, hono) for table in tables]
+    for number, reader in enumerate(readers, start=1):
         problems += (f"route {number}: {problem}" for problem in reader.problems)
-        if rule is not None:
-            rules.append((number, rule))
-    problems += _unreachable(rules)
+    problems += _unreachable(readers)
+    problems += _namesakes(readers)
     if problems:
         raise ConfigurationError(*(f"{_VARIABLE}: {source}: {problem}" for problem in problems))
-    return tuple(rule for _, rule in rules)
+    return tuple(reader.rule() for reader in readers)
 
 
-def _unreachable(rules: list[tuple[int, RouteRule]]) -> Iterable[str]:
-    """Find the rules that never get a message, because one before them takes all of theirs."""
-    for index, (number, rule) in enumerate(rules):
-        for earlier_number, earlier in rules[:index]:
-            if earlier.mqtt.covers(rule.mqtt):
+def _unreachable(readers: list[_TableReader]) -> Iterator[str]:
+    """Find the routes that never get a message, because one before them takes all of theirs."""
+    filters = [(number, reader.mqtt) for number, reader in enumerate(readers, start=1) if reader.mqtt is not None]
+    for index, (number, mqtt) in enumerate(filters):
+        for earlier_number, earlier in filters[:index]:
+            if earlier.covers(mqtt):
                 yield (
-                    f"route {number}: gets no message, because route {earlier_number} ({earlier.mqtt.source}) takes "
-                    f"all of {rule.mqtt.source}; put it before that one, or remove it"
+                    f"route {number}: gets no message, because route {earlier_number} ({earlier.source}) takes "
+                    f"all of {mqtt.source}; put it before that one, or remove it"
                 )
                 break
+
+
+def _namesakes(readers: list[_TableReader]) -> Iterator[str]:
+    """Find the names that several routes have; routes without a name are told apart by their filters."""
+    first: dict[str, int] = {}
+    for number, reader in enumerate(readers, start=1):
+        if reader.name:
+            earlier = first.setdefault(reader.name, number)
+            if earlier != number:
+                yield f"route {number}: name: {reader.name!r} is the name of route {earlier} too; choose another one"
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
@@ -82,44 +94,53 @@ def _suggestion(word: str, known: Iterable[str]) -> str:
 
 
 class _TableReader:
-    """Makes a rule of one `[[route]]` table, and collects what is wrong with it."""
+    """Reads one `[[route]]` table. `problems` lists what is wrong with it; only while it is empty there is a `rule`."""
 
-    def __init__(self, table: dict[str, Any]) -> None:
+    def __init__(self, table: dict[str, Any], hono: HonoTopics) -> None:
         self._table = table
         self.problems: list[str] = []
-
-    def rule(self) -> RouteRule | None:
-        """Make the rule, or None if there are problems."""
-        for key in self._table:
+        for key in table:
             if key not in _KEYS:
                 self.problems.append(
                     f"unknown key {key!r}{_suggestion(key, _KEYS) or '; there are ' + ', '.join(_KEYS)}"
                 )
         for key in _REQUIRED:
-            if key not in self._table:
+            if key not in table:
                 self.problems.append(f"{key}: is missing")
-        mqtt = self._parsed("mqtt", TopicFilter.parse)
-        kafka_topic = self._parsed("kafka_topic", Template.parse)
-        key_template = self._parsed("key", Template.parse)
+        self.mqtt = self._parsed("mqtt", TopicFilter.parse)
+        self._kafka_topic = self._parsed("kafka_topic", Template.parse)
+        self._key = self._parsed("key", Template.parse)
+        self.name = self._name()
+        self._headers = self._read_headers()
+        self._content_type = self._read_content_type()
+        self._delivery = self._read_delivery()
+        self.problems += problems_of(self.mqtt, self._kafka_topic, self._key, self._headers)
+        if self._kafka_topic is not None:
+            self.problems += hono.problems(self._kafka_topic, self._key)
+
+    def rule(self) -> RouteRule:
+        """Make the rule."""
+        assert self.mqtt is not None, "else it is among the problems, as are the next two"
+        assert self._kafka_topic is not None
+        assert self._key is not None
+        return RouteRule(
+            name=self.name or self.mqtt.source,
+            mqtt=self.mqtt,
+            kafka_topic=self._kafka_topic,
+            key=self._key,
+            headers=self._headers,
+            content_type=self._content_type,
+            delivery=self._delivery,
+        )
+
+    def _name(self) -> str | None:
+        """Read the name. It ends up in logs and on terminals, and so does the filter of a route without one."""
         name = self._text("name")
-        headers = self._headers()
-        content_type = self._content_type()
-        delivery = self._delivery()
-        if mqtt is None or kafka_topic is None or key_template is None or self.problems:
-            return None
-        try:
-            return RouteRule(
-                name=name or mqtt.source,
-                mqtt=mqtt,
-                kafka_topic=kafka_topic,
-                key=key_template,
-                headers=headers,
-                content_type=content_type,
-                delivery=delivery,
-            )
-        except ConfigurationError as error:
-            self.problems += error.problems
-            return None
+        if name and has_control_characters(name):
+            self.problems.append(f"name: {name!r} has control characters; leave them out")
+        if not name and self.mqtt is not None and has_control_characters(self.mqtt.source):
+            self.problems.append(f"mqtt: {self.mqtt.source!r} has control characters; give the route a name without")
+        return name
 
     def _text(self, key: str) -> str | None:
         value = self._table.get(key)
@@ -138,7 +159,7 @@ class _TableReader:
             self.problems.append(f"{key}: {text!r} {error}")
             return None
 
-    def _headers(self) -> tuple[tuple[str, Template], ...]:
+    def _read_headers(self) -> tuple[tuple[str, Template], ...]:
         table = self._table.get("headers", {})
         if not isinstance(table, dict):
             self.problems.append('headers: must be a table, for example { site = "{site}" }')
@@ -154,13 +175,13 @@ class _TableReader:
                 self.problems.append(f"headers.{name}: {value!r} {error}")
         return tuple(headers)
 
-    def _content_type(self) -> str | None:
+    def _read_content_type(self) -> str | None:
         content_type = self._text("content_type")
         if content_type is not None and (not content_type or has_control_characters(content_type)):
             self.problems.append(f"content_type: {content_type!r} must be a media type, for example 'application/json'")
         return content_type
 
-    def _delivery(self) -> Delivery | None:
+    def _read_delivery(self) -> Delivery | None:
         text = self._text("delivery")
         if text is None:
             return None

@@ -41,45 +41,51 @@ class RouteRule:
     delivery: Delivery | None = None
 
     def __post_init__(self) -> None:
-        if problems := tuple(self._problems()):
+        if problems := tuple(problems_of(self.mqtt, self.kafka_topic, self.key, self.headers)):
             raise ConfigurationError(*problems)
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """All that its targets use."""
-        return frozenset().union(*(template.placeholders for _, template in self._targets()))
+        """The placeholders that its targets use."""
+        targets = (self.kafka_topic, self.key, *(template for _, template in self.headers))
+        return frozenset().union(*(template.placeholders for template in targets))
 
-    def _targets(self) -> Iterator[tuple[str, Template]]:
-        yield "kafka_topic", self.kafka_topic
-        yield "key", self.key
-        for name, template in self.headers:
-            yield f"headers.{name}", template
 
-    def _problems(self) -> Iterator[str]:
-        for name in sorted(self.mqtt.names & GIVEN):
+def problems_of(
+    mqtt: TopicFilter | None,
+    kafka_topic: Template | None,
+    key: Template | None,
+    headers: tuple[tuple[str, Template], ...],
+) -> Iterator[str]:
+    """Say what is wrong with the parts of a route; None stands for a part that is missing or could not be parsed."""
+    targets = {"kafka_topic": kafka_topic, "key": key} | {f"headers.{name}": template for name, template in headers}
+    if mqtt is not None:
+        for name in sorted(mqtt.names & GIVEN):
             yield f"mqtt: {{{name}}} always means the connection's own; give the capture another name"
-        known = self.mqtt.names | GIVEN
-        for target, template in self._targets():
-            for name in sorted(template.placeholders - known):
+        known = mqtt.names | GIVEN
+        for target, template in targets.items():
+            for name in sorted(template.placeholders - known if template is not None else ()):
                 yield (
                     f"{target}: {{{name}}} is unknown; there are "
                     + ", ".join(f"{{{known_name}}}" for known_name in sorted(known))
                 )
-        yield from self._topic_problems()
-        if not self.key.source:
-            yield "key: is empty; the key keeps a device's records in order, for example {client_id}"
-        for name, _ in self.headers:
-            if name in RESERVED:
-                yield f"headers.{name}: the adapter writes this header itself; choose another name"
-            elif not name:
-                yield "headers: a header has no name"
+    if kafka_topic is not None:
+        yield from _topic_problems(kafka_topic)
+    if key is not None and not key.source:
+        yield "key: is empty; the key keeps a device's records in order, for example {client_id}"
+    for name, _ in headers:
+        if name in RESERVED:
+            yield f"headers.{name}: this name is reserved for the adapter and for Hono; choose another one"
+        elif not name:
+            yield "headers: a header has no name"
 
-    def _topic_problems(self) -> Iterator[str]:
-        literal = self.kafka_topic.literal
-        if not self.kafka_topic.placeholders:
-            if problem := topic_problem(literal):
-                yield f"kafka_topic: {literal!r} {problem}"
-        elif character := illegal_character(literal):
-            yield f"kafka_topic: {literal!r} has the character {character!a}, Kafka allows a-z A-Z 0-9 . _ -"
-        elif len(literal) >= MAX_LENGTH:
-            yield f"kafka_topic: has {len(literal)} characters without its placeholders, Kafka allows {MAX_LENGTH}"
+
+def _topic_problems(kafka_topic: Template) -> Iterator[str]:
+    literal = kafka_topic.literal
+    if not kafka_topic.placeholders:
+        if problem := topic_problem(literal):
+            yield f"kafka_topic: {literal!r} {problem}"
+    elif character := illegal_character(literal):
+        yield f"kafka_topic: {literal!r} has the character {character!a}, Kafka allows a-z A-Z 0-9 . _ -"
+    elif len(literal) >= MAX_LENGTH:
+        yield f"kafka_topic: has {len(literal)} characters without its placeholders, Kafka allows {MAX_LENGTH}"

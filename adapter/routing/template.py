@@ -56,6 +56,14 @@ class Template:
                 break
         return head
 
+    @property
+    def tail(self) -> str:
+        """What every text made from it ends with."""
+        tail = ""
+        for literal, name in self.parts:
+            tail = tail + literal if name is None else ""
+        return tail
+
     def render(self, values: Mapping[str, str]) -> str:
         """Make the text with `values` for the placeholders, each of which must be there."""
         return "".join([literal if name is None else literal + values[name] for literal, name in self.parts])

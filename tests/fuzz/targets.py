@@ -55,6 +55,7 @@ ROUTES = parse_routes(
     key = "{x}"
     """,
     "routes.toml",
+    RoutingConfig(),
 )
 STRICT = Router(RoutingConfig(), ())
 OPEN = Router(RoutingConfig(auth_required=False), ROUTES)

@@ -26,3 +26,20 @@ def test_a_route_may_not_write_to_the_dead_letter_topic(tmp_path: Path) -> None:
             "letters; choose another topic"
         ),
     )
+
+
+def test_all_routes_that_contradict_the_settings_are_told_at_once(tmp_path: Path) -> None:
+    routes = tmp_path / "routes.toml"
+    route = '[[route]]\nname = "{0}"\nmqtt = "{0}"\nkafka_topic = "x"\nkey = "k"\ndelivery = "at_least_once"\n'
+    routes.write_text(route.format("one") + route.format("two"))
+    settings = load_settings(
+        {
+            "ADAPTER_ROUTES_FILE": str(routes),
+            "ADAPTER_KAFKA__ACKS": "1",
+            "ADAPTER_KAFKA__ENABLE_IDEMPOTENCE": "false",
+            "ADAPTER_DELIVERY": "at_most_once",
+        }
+    )
+    with pytest.raises(ConfigurationError) as raised:
+        make_router(settings)
+    assert [problem.split()[2] for problem in raised.value.problems] == ["one", "two"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from adapter.preflight.finding import Verdict
 from adapter.preflight.names import Asked, check_names, topics_to_check
+from adapter.routing.config import RoutingConfig
 from adapter.routing.routes_file import parse_routes
 from adapter.settings import load_settings
 
@@ -11,6 +12,7 @@ RULES = parse_routes(
     '[[route]]\nmqtt = "a/{x}"\nkafka_topic = "fixed"\nkey = "{x}"\n'
     '[[route]]\nname = "sites"\nmqtt = "b/{x}"\nkafka_topic = "plant.{x}"\nkey = "{x}"\n',
     "routes",
+    RoutingConfig(),
 )
 
 

@@ -7,7 +7,10 @@ from adapter.routing.config import RoutingConfig
 
 
 def test_the_defaults_are_honos() -> None:
-    assert RoutingConfig().hono_prefixes == ("hono.telemetry.", "hono.event.")
+    assert RoutingConfig().patterns == {
+        "ADAPTER_KAFKA__TELEMETRY_TOPIC": "hono.telemetry.{tenant}",
+        "ADAPTER_KAFKA__EVENT_TOPIC": "hono.event.{tenant}",
+    }
 
 
 @pytest.mark.parametrize(

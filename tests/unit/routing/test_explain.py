@@ -28,6 +28,7 @@ ROUTER = Router(
         key = "k"
         """,
         "routes.toml",
+        RoutingConfig(),
     ),
 )
 

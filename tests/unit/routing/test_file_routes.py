@@ -19,7 +19,8 @@ BAD_TOPIC = Reason.BAD_TOPIC
 
 def routes(text: str, *, auth_required: bool = True) -> FileRoutes:
     """Make the routes of a file with this text."""
-    return FileRoutes(RoutingConfig(auth_required=auth_required), parse_routes(text, "routes.toml"))
+    config = RoutingConfig(auth_required=auth_required)
+    return FileRoutes(config, parse_routes(text, "routes.toml", config))
 
 
 def one(mqtt: str, kafka_topic: str, key: str, *, auth_required: bool = True) -> FileRoutes:
@@ -204,16 +205,50 @@ def test_a_device_with_control_characters_is_refused() -> None:
     assert reason(one("d/{device}", "x", "k").route(USER, PublishHeader("d/a\x1bb", 1))) is BAD_TOPIC
 
 
-@pytest.mark.parametrize("captured", ["hono.telemetry.office", "hono.event.office", "hono.event."])
+@pytest.mark.parametrize(
+    "captured",
+    [
+        "hono.telemetry.office",
+        "hono.event.office",
+        "hono.event.",
+        "hono.command.office",
+        "hono.command_response.office",
+        "hono.command_internal.adapter-1",
+    ],
+)
 def test_what_a_device_writes_into_its_topic_leads_it_into_no_topic_of_honos(captured: str) -> None:
     result = one("a/{b}", "{b}", "k").route(USER, PublishHeader(f"a/{captured}", 1))
     assert result == Refusal(
-        BAD_TOPIC, f"route 'a/{{b}}': Kafka topic {captured!r} belongs to Hono's records, the route does not"
+        BAD_TOPIC,
+        f"route 'a/{{b}}': Kafka topic {captured!r} is one of Hono's, and the route may not write to those",
     )
     pieces = one("a/{b}/{c}", "hono.{b}.{c}", "k")
     assert reason(pieces.route(USER, PublishHeader("a/event/office", 1))) is BAD_TOPIC
     assert record(pieces.route(USER, PublishHeader("a/other/office", 1))).topic == "hono.other.office"
 
 
-def test_an_operator_may_send_a_route_into_a_topic_of_honos() -> None:
-    assert record(one("a", "hono.event.plant", "k").route(USER, PublishHeader("a", 0))).topic == "hono.event.plant"
+@pytest.mark.parametrize("captured", ["other.telemetry", "garden.event", ".event"])
+def test_a_pattern_that_begins_with_the_tenant_is_guarded_too(captured: str) -> None:
+    config = RoutingConfig(telemetry_topic="{tenant}.telemetry", event_topic="{tenant}.event")
+    text = '[[route]]\nmqtt = "p/{site}/{device}"\nkafka_topic = "{site}"\nkey = "{device}"'
+    file_routes = FileRoutes(config, parse_routes(text, "routes.toml", config))
+    device = Identity("c", "dev@garden", "garden", "dev")
+    assert reason(file_routes.route(device, PublishHeader(f"p/{captured}/dev", 1))) is BAD_TOPIC
+    assert record(file_routes.route(device, PublishHeader("p/other.telemetry1/dev", 1))).topic == "other.telemetry1"
+    assert record(file_routes.route(device, PublishHeader("p/hono.command.x/dev", 1))).topic == "hono.command.x"
+
+
+@pytest.mark.parametrize("identity", [DEVICE, GATEWAY, USER, NOBODY])
+def test_an_operator_may_name_the_tenant_for_which_a_route_writes(identity: Identity) -> None:
+    result = one("a/{device}", "hono.event.plant", "{device}").route(identity, PublishHeader("a/press7", 1))
+    assert (record(result).topic, record(result).key) == ("hono.event.plant", b"press7")
+
+
+def test_devices_of_another_tenant_than_the_one_that_a_route_names_are_refused() -> None:
+    stranger = Identity("c", "press7@office", "office", "press7")
+    route = ("a/{device}", "hono.event.plant", "{device}")
+    assert one(*route).route(stranger, PublishHeader("a/press7", 1)) == Refusal(
+        NOT_AUTHORIZED, "route 'a/{device}' is for tenant 'plant' only"
+    )
+    unverified = one(*route, auth_required=False)
+    assert record(unverified.route(stranger, PublishHeader("a/press7", 1))).key == b"press7"

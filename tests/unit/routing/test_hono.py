@@ -65,8 +65,6 @@ EVENT = ("hono.event.plant", "sensor1")
         ("telemetry/plant/sensor1/more", Reason.BAD_TOPIC),
         ("telemetry/plant/sensor1/?a=b/?c=d", Reason.BAD_TOPIC),
         ("telemetry/?a=%", Reason.BAD_TOPIC),
-        ("event/?hono-ttl=never", Reason.BAD_TOPIC),
-        ("event/?hono-ttl=-1", Reason.BAD_TOPIC),
     ],
 )
 def test_an_authenticated_device_publishes_for_itself_only(topic: str, expected: tuple[str, str] | Reason) -> None:
@@ -192,6 +190,15 @@ def test_a_message_expires_after_its_own_interval_and_not_for_the_ttl_of_its_pro
     assert isinstance(bag, RecordTemplate)
     assert dict(own.headers)["ttl"] == dict(bag.headers)["ttl"] == b"7000"
     assert (own.expiry, bag.expiry) == (7, None)
+
+
+@pytest.mark.parametrize(("hono_ttl", "ttl"), [("never", None), ("-1", None), ("99999999999", b"4294967295000")])
+def test_a_time_to_live_that_is_none_is_ignored_and_one_that_is_too_long_is_cut(
+    hono_ttl: str, ttl: bytes | None
+) -> None:
+    result = CHECKED.route(DEVICE, PublishHeader(f"event/?hono-ttl={hono_ttl}", 1))
+    assert isinstance(result, RecordTemplate)
+    assert dict(result.headers).get("ttl") == ttl
 
 
 def test_kafka_topics_and_the_name_of_the_adapter_are_settings() -> None:

@@ -88,6 +88,12 @@ def test_no_user_property_appears_under_a_name_of_the_contract() -> None:
     assert headers[-1] == ("mine", b"kept")
 
 
+@pytest.mark.parametrize("name", ["ttd", "status"])
+def test_no_user_property_makes_honos_client_believe_what_is_not_so(name: str) -> None:
+    publish = PublishHeader("x", 1, properties=PublishProperties(user_properties=((name, "-1"),)))
+    assert name not in dict(build_headers(b"me", publish, Facts(device_id="sensor1")))
+
+
 def test_no_user_property_appears_under_a_name_that_the_route_has_set() -> None:
     publish = PublishHeader("x", 1, properties=PublishProperties(user_properties=(("site", "forged"), ("line", "1"))))
     headers = build_headers(b"me", publish, Facts(extra=(("site", b"berlin"),)))

@@ -36,6 +36,7 @@ ROUTES = parse_routes(
     key = "{x}"
     """,
     "routes.toml",
+    RoutingConfig(),
 )
 
 

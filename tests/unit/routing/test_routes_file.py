@@ -12,13 +12,14 @@ from adapter.routing.config import RoutingConfig
 from adapter.routing.router import Router
 from adapter.routing.routes_file import load_routes, parse_routes
 
+HONO = RoutingConfig()
 EXAMPLE = Path(__file__).parents[3] / "config" / "routes.example.toml"
 
 
 def problems(text: str) -> list[str]:
     """Give what is wrong with a file, without the place that each problem begins with."""
     with pytest.raises(ConfigurationError) as caught:
-        parse_routes(text, "r.toml")
+        parse_routes(text, "r.toml", HONO)
     place = "ADAPTER_ROUTES_FILE: r.toml: "
     assert all(problem.startswith(place) for problem in caught.value.problems)
     return [problem.removeprefix(place) for problem in caught.value.problems]
@@ -38,6 +39,7 @@ def test_a_route_with_all_keys() -> None:
         h = "{site}"
         """,
         "r.toml",
+        HONO,
     )
     assert (rule.name, rule.mqtt.source, rule.kafka_topic.source, rule.key.source, rule.content_type) == (
         "plant",
@@ -51,12 +53,12 @@ def test_a_route_with_all_keys() -> None:
 
 
 def test_a_route_without_a_name_is_called_by_its_filter_and_leaves_the_rest_to_the_general_settings() -> None:
-    (rule,) = parse_routes('[[route]]\nmqtt = "a/#"\nkafka_topic = "x"\nkey = "{topic}"', "r.toml")
+    (rule,) = parse_routes('[[route]]\nmqtt = "a/#"\nkafka_topic = "x"\nkey = "{topic}"', "r.toml", HONO)
     assert (rule.name, rule.headers, rule.content_type, rule.delivery) == ("a/#", (), None, None)
 
 
 def test_a_file_without_routes_has_none() -> None:
-    assert parse_routes("# nothing yet", "r.toml") == ()
+    assert parse_routes("# nothing yet", "r.toml", HONO) == ()
 
 
 @pytest.mark.parametrize(
@@ -68,6 +70,7 @@ def test_a_file_without_routes_has_none() -> None:
             "route 1: unknown key 'zzz'; there are name, mqtt, kafka_topic, key, headers, content_type, delivery",
         ),
         ("name = 1", "route 1: name: must be a text in quotes"),
+        ('name = "a\\u001b"', "route 1: name: 'a\\x1b' has control characters; leave them out"),
         ('delivery = "exactly_once"', "route 1: delivery: 'exactly_once' must be at_least_once or at_most_once"),
         ("delivery = 1", "route 1: delivery: must be a text in quotes"),
         ('content_type = ""', "route 1: content_type: '' must be a media type, for example 'application/json'"),
@@ -79,7 +82,7 @@ def test_a_file_without_routes_has_none() -> None:
         ),
         (
             'headers = { qos = "9" }',
-            "route 1: headers.qos: the adapter writes this header itself; choose another name",
+            "route 1: headers.qos: this name is reserved for the adapter and for Hono; choose another one",
         ),
         (
             'headers = { a = "{b}" }',
@@ -94,6 +97,70 @@ def test_a_mistake_is_told_with_its_place_and_its_fix(line: str, problem: str) -
 def test_a_bad_filter_is_told() -> None:
     assert problems('[[route]]\nmqtt = "a/#/b"\nkafka_topic = "x"\nkey = "k"') == [
         "route 1: mqtt: 'a/#/b' has a # before its last level"
+    ]
+
+
+def test_a_filter_with_control_characters_needs_a_name_beside_it() -> None:
+    route = '[[route]]\nmqtt = "a\\u0007"\nkafka_topic = "x"\nkey = "k"\n'
+    assert problems(route) == ["route 1: mqtt: 'a\\x07' has control characters; give the route a name without"]
+    (rule,) = parse_routes(f'{route}name = "bell"', "r.toml", HONO)
+    assert rule.name == "bell"
+
+
+def test_two_routes_cannot_have_the_same_name() -> None:
+    route = '[[route]]\nname = "{}"\nmqtt = "{}"\nkafka_topic = "x"\nkey = "k"\n'
+    text = route.format("one", "a") + route.format("two", "b") + route.format("one", "c")
+    assert problems(text) == ["route 3: name: 'one' is the name of route 1 too; choose another one"]
+
+
+@pytest.mark.parametrize("kafka_topic", ["hono.telemetry.{site}", "hono.event.{site}", "hono.event.x{tenant}"])
+def test_a_route_into_honos_topics_has_the_tenant_in_its_place(kafka_topic: str) -> None:
+    (problem,) = problems(
+        f'[[route]]\nmqtt = "{{tenant}}/{{site}}/{{device}}"\nkafka_topic = "{kafka_topic}"\nkey = "{{device}}"'
+    )
+    assert problem.startswith(f"route 1: kafka_topic: '{kafka_topic}' is a topic of ADAPTER_KAFKA__")
+    assert problem.endswith(".{tenant}', and capture {tenant} in mqtt")
+
+
+@pytest.mark.parametrize("kafka_topic", ["hono.telemetry.{tenant}", "hono.event.garden"])
+def test_a_route_into_honos_topics_has_the_device_as_its_key(kafka_topic: str) -> None:
+    (problem,) = problems(
+        f'[[route]]\nmqtt = "{{tenant}}/{{device}}"\nkafka_topic = "{kafka_topic}"\nkey = "{{client_id}}"'
+    )
+    assert problem.startswith(
+        "route 1: key: '{client_id}' must be '{device}', because kafka_topic is a topic of ADAPTER_"
+    )
+
+
+def test_a_route_cannot_let_devices_write_commands() -> None:
+    text = '[[route]]\nmqtt = "{{x}}/{{device}}"\nkafka_topic = "{}"\nkey = "{{device}}"'
+    assert problems(text.format("hono.command.{x}")) == [
+        "route 1: kafka_topic: 'hono.command.{x}' lets devices choose among Hono's topics for commands"
+    ]
+    own = RoutingConfig(telemetry_topic="up.{tenant}", event_topic="event.{tenant}")
+    assert parse_routes(text.format("hono.command.{x}"), "r.toml", own)
+
+
+def test_what_a_table_gets_wrong_does_not_hide_what_else_it_gets_wrong() -> None:
+    assert problems(
+        """
+        [[route]]
+        mqtt = "a/{b}"
+        kafka_topic = "x/y"
+        delivery = "never"
+        headers = { qos = "{c}" }
+        [[route]]
+        mqtt = "a/+"
+        key = ""
+        """
+    ) == [
+        "route 1: key: is missing",
+        "route 1: delivery: 'never' must be at_least_once or at_most_once",
+        "route 1: headers.qos: {c} is unknown; there are {b}, {client_id}, {topic}, {username}",
+        "route 1: kafka_topic: 'x/y' has the character '/', Kafka allows a-z A-Z 0-9 . _ -",
+        "route 1: headers.qos: this name is reserved for the adapter and for Hono; choose another one",
+        "route 2: kafka_topic: is missing",
+        "route 2: key: is empty; the key keeps a device's records in order, for example {client_id}",
     ]
 
 
@@ -138,17 +205,19 @@ def test_routes_must_be_tables(text: str) -> None:
 
 def test_what_is_not_toml_is_told_with_its_line() -> None:
     with pytest.raises(ConfigurationError, match=r"ADAPTER_ROUTES_FILE: r.toml is not TOML: .*line 2"):
-        parse_routes("[[route]]\nmqtt = a\n", "r.toml")
+        parse_routes("[[route]]\nmqtt = a\n", "r.toml", HONO)
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "routes.toml"
     with pytest.raises(ConfigurationError) as caught:
-        load_routes(path)
+        load_routes(path, HONO)
     assert caught.value.problems == (f"ADAPTER_ROUTES_FILE: cannot read {path}: No such file or directory",)
+    path.write_bytes(b"\xef\xbb\xbf# begins with a byte order mark")
+    assert load_routes(path, HONO) == ()
     path.write_bytes(b"# \xff")
     with pytest.raises(ConfigurationError) as caught:
-        load_routes(path)
+        load_routes(path, HONO)
     assert caught.value.problems == (f"ADAPTER_ROUTES_FILE: {path} is not UTF-8 (byte 2); save it as UTF-8",)
 
 
@@ -165,7 +234,7 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
 def test_any_table_gives_a_rule_or_a_configuration_error_and_nothing_else(table: dict[str, str]) -> None:
     text = "[[route]]\n" + "\n".join(f"{key} = {value}" for key, value in table.items())
     try:
-        (rule,) = parse_routes(text, "r.toml")
+        (rule,) = parse_routes(text, "r.toml", HONO)
     except ConfigurationError as error:
         problems = error.problems
     else:
@@ -185,7 +254,7 @@ def test_any_table_gives_a_rule_or_a_configuration_error_and_nothing_else(table:
     ],
 )
 def test_the_example_file_does_what_it_says(topic: str, kafka_topic: str, key: bytes) -> None:
-    router = Router(RoutingConfig(), load_routes(EXAMPLE))
+    router = Router(HONO, load_routes(EXAMPLE, HONO))
     result = router.route(Identity("c1", "press7@acme", "acme", "press7"), PublishHeader(topic, 1))
     assert isinstance(result, RecordTemplate)
     assert (result.topic, result.key) == (kafka_topic, key)

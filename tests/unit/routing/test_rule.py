@@ -51,7 +51,9 @@ def test_a_rule_whose_parts_do_not_fit_is_told_why(arguments: tuple[str, ...], p
 def test_a_rule_cannot_set_the_headers_of_the_contract() -> None:
     with pytest.raises(ConfigurationError) as caught:
         rule("a", "x", device_id="forged")
-    assert caught.value.problems == ("headers.device_id: the adapter writes this header itself; choose another name",)
+    assert caught.value.problems == (
+        "headers.device_id: this name is reserved for the adapter and for Hono; choose another one",
+    )
 
 
 def test_a_header_has_a_name() -> None:

@@ -51,7 +51,7 @@ def test_any_text_is_a_template_or_a_value_error_and_nothing_else(source: str) -
 @given(st.text())
 def test_a_text_with_doubled_braces_renders_to_itself(text: str) -> None:
     template = Template.parse(text.replace("{", "{{").replace("}", "}}"))
-    assert template.render({}) == template.literal == template.head == text
+    assert template.render({}) == template.literal == template.head == template.tail == text
 
 
 def test_a_template_knows_its_placeholders_and_its_fixed_parts() -> None:
@@ -59,3 +59,5 @@ def test_a_template_knows_its_placeholders_and_its_fixed_parts() -> None:
     assert template.placeholders == {"b", "d"}
     assert template.literal == "a.{x}..c..e"
     assert template.head == "a.{x}."
+    assert template.tail == ".e"
+    assert Template.parse("a{b}").tail == ""
