@@ -17,10 +17,10 @@ from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from adapter.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from adapter.reasons import Reason
 
 Header = tuple[str, bytes]
 
@@ -107,12 +107,32 @@ class PublishHeader:
     properties: PublishProperties = NO_PROPERTIES
 
 
+class EmptyPayload(Enum):
+    """Whether the payload of a message may be empty, or must be, by what its topic and content type say."""
+
+    ALLOWED = "allowed"
+    REFUSED = "refused"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A message is refused for good; `text` is for people: the device's Reason String, the operator's log."""
+
+    reason: Reason
+    text: str
+
+
+NO_CONTENT_TYPE = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
+NOT_EMPTY = Refusal(Reason.PAYLOAD_FORMAT, "the content type says that the payload is empty, but it is not")
+PAYLOAD_REFUSALS = (NO_CONTENT_TYPE, NOT_EMPTY)
+
+
 @dataclass(frozen=True, slots=True)
 class RecordTemplate:
     """The Kafka record that a PublishHeader leads to, all but partition, value, timestamp and `creation-time`.
 
     `headers` are in the order of the record contract, without `creation-time`, which every record has as its first.
-    `empty_payload_allowed` is False where an empty payload needs a content type.
     `route` names the rule that matched, for `explain`. `delivery` is None where the operator's setting applies.
     `expiry` are the seconds for which the message may wait for Kafka; None: for as long as the operator lets it.
     `refusal` is set in a dead letter: why the message is not in the topic that it was meant for.
@@ -122,10 +142,16 @@ class RecordTemplate:
     key: bytes | None
     headers: tuple[Header, ...]
     route: str
-    empty_payload_allowed: bool = True
+    empty_payload: EmptyPayload = EmptyPayload.ALLOWED
     delivery: Delivery | None = None
     refusal: Refusal | None = None
     expiry: int | None = None
+
+    def refuse_payload(self, size: int) -> Refusal | None:
+        """Say why a payload of `size` bytes cannot be the value of this record; None if it can."""
+        if size:
+            return NOT_EMPTY if self.empty_payload is EmptyPayload.REQUIRED else None
+        return NO_CONTENT_TYPE if self.empty_payload is EmptyPayload.REFUSED else None
 
     @property
     def overhead(self) -> int:
@@ -135,14 +161,6 @@ class RecordTemplate:
             + len(self.key or b"")
             + sum(len(name.encode()) + len(value) + HEADER_OVERHEAD for name, value in self.headers)
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A message is refused for good; `text` is for people: the device's Reason String, the operator's log."""
-
-    reason: Reason
-    text: str
 
 
 class DeliveryStatus(Enum):

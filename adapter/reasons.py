@@ -60,7 +60,7 @@ class Reason(StrEnum):
     KAFKA_TOPIC_MISSING = "kafka_topic_missing"
     TOO_LARGE = "too_large"
     REJECTED_BY_KAFKA = "rejected_by_kafka"
-    PAYLOAD_FORMAT = "payload_format"  # not UTF-8, though the device says so
+    PAYLOAD_FORMAT = "payload_format"  # the payload is not what the device says that it is
     LIMIT = "limit"  # more of something than one message may have
     UNRELEASED = "unreleased"  # QoS 2: too many wait for their PUBREL
     # Dropped: it might have been right, but could not be kept.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from adapter.commands import exit_codes
 from adapter.errors import ProtocolError
 from adapter.identity.naming import identity_of
-from adapter.model import PublishHeader, PublishProperties, RecordTemplate
+from adapter.model import PublishHeader, PublishProperties, RecordTemplate, Refusal
 from adapter.mqtt.topic_names import decode_topic_name
-from adapter.reasons import UNAUTHORIZED
+from adapter.reasons import UNAUTHORIZED, Reason
 from adapter.routing.explain import Explanation, explain
 from adapter.settings import load_settings
 from adapter.wiring import make_router
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
 
     from adapter.commands import Commands
+    from adapter.settings import Settings
 
 
 def add_parser(commands: Commands) -> None:
@@ -62,13 +63,29 @@ def run(arguments: argparse.Namespace) -> int:
     )
     header = PublishHeader(topic, arguments.qos, arguments.retain, properties)
     identity = identity_of(arguments.client_id, arguments.user, settings.auth.gateways)
-    explanation = explain(make_router(settings), identity, header, arguments.payload_size)
-    result = explanation.result
+    router = make_router(settings)
     letters = settings.kafka.dead_letter_topic
-    if isinstance(result, RecordTemplate) or result.reason in UNAUTHORIZED:
+    over_limit = _over_limit(topic, settings)
+    if over_limit is None:
+        explanation = explain(router, identity, header, arguments.payload_size)
+    else:
+        explanation = Explanation(None, over_limit, ())
+    result = explanation.result
+    if isinstance(result, RecordTemplate) or over_limit is not None or result.reason in UNAUTHORIZED:
         letters = None
     sys.stdout.write(_as_json(explanation, letters) if arguments.json else _as_text(explanation, letters))
     return exit_codes.OK if isinstance(result, RecordTemplate) else exit_codes.REFUSED
+
+
+def _over_limit(topic: str, settings: Settings) -> Refusal | None:
+    """Refuse the topics that never reach a route, nor the dead letters, as `adapter.mqtt.lookups` does."""
+    size, longest = len(topic.encode()), settings.mqtt.max_topic_length
+    if size > longest:
+        return Refusal(Reason.BAD_TOPIC, f"the topic has {size} bytes, ADAPTER_MQTT__MAX_TOPIC_LENGTH allows {longest}")
+    levels, most = topic.count("/") + 1, settings.limits.topic_levels
+    if levels > most:
+        return Refusal(Reason.BAD_TOPIC, f"the topic has {levels} levels, ADAPTER_LIMITS__TOPIC_LEVELS allows {most}")
+    return None
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
-from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome, Refusal, Route, Run
+from adapter.model import ACKNOWLEDGED, PAYLOAD_REFUSALS, DeliveryStatus, EmptyPayload, Outcome, Refusal, Route, Run
 from adapter.mqtt.ack_window import Answer
 from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.connect import MQTT_5
@@ -46,7 +46,6 @@ QOS_0_PATIENCE = 0.5  # seconds
 
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
 _TOO_MANY_UNRELEASED = Refusal(Reason.UNRELEASED, "too many QoS 2 messages wait for their PUBREL")
-_EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
 
 
@@ -80,7 +79,7 @@ class PublishFlow(Answers):
         room = self._room
         run: Run | None = None
         first = kind = last_first = size = taken = overhead = 0
-        text = False  # whether the payloads of the run must be UTF-8
+        text = checked = False  # whether the payloads of the run must be UTF-8; whether each has to be looked at
         topic = last_topic = properties = last_properties = packet_id = b""
         try:
             while end - pos >= SHORTEST:
@@ -173,16 +172,17 @@ class PublishFlow(Answers):
                         overhead = run.route.overhead
                         size = 0
                         text = bool(properties) and self._is_text(properties)
+                        checked = text or run.route.template.empty_payload is EmptyPayload.REQUIRED
                     else:
                         refusal = began
                 record_size = stop - body + overhead
                 if run is not None:
                     if record_size > max_record_size:
                         refusal = _TOO_LARGE
-                    elif body == stop and not run.route.template.empty_payload_allowed:
-                        refusal = _EMPTY
-                    elif text and not is_text(data[body:stop]):
-                        refusal = NOT_TEXT
+                    elif body == stop or checked:
+                        refusal = run.route.template.refuse_payload(stop - body)
+                        if refusal is None and text and not is_text(data[body:stop]):
+                            refusal = NOT_TEXT
                 pos = stop
                 taken += 1
                 room -= 1 if first & QOS_BITS else 0
@@ -197,7 +197,7 @@ class PublishFlow(Answers):
                         self._put(run, size)
                         route = run.route
                         run = None
-                    if self._refuse(kind, packet_id, refusal, route):
+                    if self._refuse(kind, packet_id, data[body:stop], refusal, route):
                         break
         finally:
             if run is not None:
@@ -318,16 +318,16 @@ class PublishFlow(Answers):
                 self.window.add(run)
         run.route.lane.put(run)
 
-    def _refuse(self, kind: int, packet_id: bytes, refusal: Refusal, route: Route | None) -> bool:
+    def _refuse(self, kind: int, packet_id: bytes, payload: bytes, refusal: Refusal, route: Route | None) -> bool:
         """Account for a message that is refused, maybe by its `route`; True when the connection takes no more."""
         qos = (kind & QOS_BITS) >> 1
-        if refusal is _EMPTY and route is not None:
+        if route is not None and refusal in PAYLOAD_REFUSALS:
             routed = self._frontend.route_refused(route.template, refusal)
             if isinstance(routed, Route):
                 run = Run(routed, self, qos, self._frontend.time(), self._frontend.wall_ms())
-                run.payloads.append(b"")
+                run.payloads.append(payload)
                 run.packet_ids += [packet_id] if qos else []
-                self._put(run, routed.overhead)
+                self._put(run, len(payload) + routed.overhead)
                 return False
             refusal = routed
         ledger = self._frontend.ledger

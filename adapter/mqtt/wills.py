@@ -38,7 +38,6 @@ OVERHEAD = 1024  # bytes of memory that a Will takes besides its payload
 MARK = len(HEADER) + len("client_disconnect") + HEADER_OVERHEAD  # bytes in the record, at most
 
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the Will is too large for Kafka")
-_EMPTY = Refusal(Reason.EMPTY_PAYLOAD, "an empty Will needs a content type")
 
 
 class LastWill:
@@ -124,8 +123,9 @@ class Wills:
     def _checked(
         self, identity: Identity, will: Will, found: RecordTemplate | Refusal
     ) -> LastWill | ConnectRefusedError:
-        if isinstance(found, RecordTemplate) and not will.payload and not found.empty_payload_allowed:
-            routed = self._frontend.route_refused(found, _EMPTY)
+        refusal = found.refuse_payload(len(will.payload)) if isinstance(found, RecordTemplate) else None
+        if isinstance(found, RecordTemplate) and refusal is not None:
+            routed = self._frontend.route_refused(found, refusal)
             found = routed.template if isinstance(routed, Route) else routed
         text = self._frontend.config.check_payload_format and will.properties.payload_format == 1
         if isinstance(found, RecordTemplate) and text and not is_text(will.payload):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from adapter.model import RecordTemplate
+from adapter.model import EmptyPayload, RecordTemplate
 from adapter.routing.record import Facts, build_headers
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def dead_letter_from_record(topic: str, template: RecordTemplate, refusal: Refus
         template,
         topic=topic,
         headers=(*template.headers, *_why(refusal), ("dead-letter-topic", template.topic.encode())),
-        empty_payload_allowed=True,
+        empty_payload=EmptyPayload.ALLOWED,
         refusal=refusal,
         expiry=None,
     )

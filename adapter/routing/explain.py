@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapter.model import RecordTemplate, Refusal
-from adapter.reasons import Reason
+from adapter.model import RecordTemplate
 
 if TYPE_CHECKING:
-    from adapter.model import Identity, PublishHeader
+    from adapter.model import Identity, PublishHeader, Refusal
     from adapter.routing.router import Router
 
 HONO_GRAMMAR = "Hono's grammar"
@@ -30,8 +29,8 @@ class Explanation:
 def explain(router: Router, identity: Identity, header: PublishHeader, payload_size: int) -> Explanation:
     """Say what becomes of a PUBLISH with `payload_size` bytes of payload, as far as it can be said without Kafka."""
     result = router.route(identity, header)
-    if isinstance(result, RecordTemplate) and payload_size == 0 and not result.empty_payload_allowed:
-        result = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
+    if isinstance(result, RecordTemplate):
+        result = result.refuse_payload(payload_size) or result
     tried: list[tuple[str, str]] = []
     for rule in router.routes:
         why_not = rule.mqtt.why_not(header.topic)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from adapter.model import RecordTemplate, Refusal
+from adapter.model import EmptyPayload, RecordTemplate, Refusal
 from adapter.reasons import Reason
 from adapter.routing.config import PLACEHOLDER
 from adapter.routing.kafka_names import topic_problem
@@ -26,6 +26,8 @@ from adapter.routing.text import shown
 if TYPE_CHECKING:
     from adapter.model import Identity, PublishHeader
     from adapter.routing.config import RoutingConfig
+
+EMPTY_NOTIFICATION = "application/vnd.eclipse-hono-empty-notification"
 
 _ALONE = 1
 _WITH_DEVICE = 3
@@ -87,7 +89,7 @@ class HonoGrammar:
             key=device.encode(),
             headers=build_headers(self._orig_adapter, header, facts),
             route=endpoint.name,
-            empty_payload_allowed=bool(header.properties.content_type or bag.content_type),
+            empty_payload=_empty_payload(header.properties.content_type or bag.content_type),
             expiry=header.properties.message_expiry,
         )
 
@@ -118,6 +120,13 @@ class HonoGrammar:
         if has_control_characters(device):
             return Refusal(Reason.BAD_TOPIC, f"device {shown(device)} has control characters")
         return tenant, device
+
+
+def _empty_payload(content_type: str | None) -> EmptyPayload:
+    """Say what a content type asks of the payload, as `isPayloadOfIndicatedType` of Hono's adapters does."""
+    if not content_type:
+        return EmptyPayload.REFUSED
+    return EmptyPayload.REQUIRED if content_type == EMPTY_NOTIFICATION else EmptyPayload.ALLOWED
 
 
 def _refusal(endpoint: Endpoint, header: PublishHeader, tenant: str, topic: str) -> Refusal | None:

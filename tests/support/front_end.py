@@ -9,7 +9,7 @@ from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.overflow import DropOldest
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
-from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.model import Connect, Delivery, EmptyPayload, Identity, PublishHeader, RecordTemplate, Refusal, Route
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.session import Session
 from adapter.mqtt.turns import Turns
@@ -21,6 +21,7 @@ from tests.support.packets import connect
 if TYPE_CHECKING:
     from adapter.errors import ConnectRefusedError, KafkaError
 
+EMPTY_PAYLOAD = {"full": EmptyPayload.REFUSED, "empty": EmptyPayload.REQUIRED}
 ENDLESS = 10**9  # virtual time stands still, and so would a turn of the loop
 
 Done = Callable[[Route | Refusal], None]
@@ -30,7 +31,8 @@ class Gate:
     """Lets everyone in as tenant `demo`; a topic's first level says what becomes of it.
 
     `later/…` is answered when the test says, `no/…` is refused, `early/…` is acknowledged on receipt, `p1/…` goes to
-    partition 1. The lane of a Will for `lost/…` is not known until the test says.
+    partition 1, `full/…` takes no empty payload, `empty/…` takes no other. The lane of a Will for `lost/…` is not known
+    until the test says.
     """
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -90,7 +92,7 @@ class Gate:
             b"device",
             (("qos", b"%d" % header.qos), ("retain", b"%d" % header.retain)),
             header.topic.partition("/")[0],
-            empty_payload_allowed=not header.topic.startswith("full/"),
+            empty_payload=EMPTY_PAYLOAD.get(header.topic.partition("/")[0], EmptyPayload.ALLOWED),
             expiry=header.properties.message_expiry,
             delivery=Delivery.AT_MOST_ONCE if header.topic.startswith("early/") else None,
         )

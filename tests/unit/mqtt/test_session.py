@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import hypothesis
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapter.errors import ConnectRefusedError, RejectedError
+from adapter.model import EmptyPayload
 from adapter.reasons import Reason, ReasonCode
 from tests.support.front_end import World
 from tests.support.packets import (
@@ -420,6 +422,45 @@ def test_an_empty_payload_is_refused_where_it_needs_a_content_type(world: World,
     assert world.kafka.log["plant", 0] == [b"1"]
     assert world.ledger.refused[1] == {Reason.EMPTY_PAYLOAD: 1}
     assert device.wire.closed == (level == 4)
+
+
+@BOTH
+def test_a_payload_is_refused_where_the_content_type_says_that_there_is_none(world: World, level: int) -> None:
+    device = world.device(level=level)
+    device.send(publish("empty/x", b"", packet_id=1, level=level), publish("empty/x", b"2", packet_id=2, level=level))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b""]
+    assert world.ledger.refused[1] == {Reason.PAYLOAD_FORMAT: 1}
+    assert device.wire.closed == (level == 4)
+
+
+@BOTH
+@pytest.mark.parametrize(("topic", "good", "bad"), [("empty/x", b"", b"2"), ("full/x", b"1", b"")])
+def test_reads_that_look_like_the_one_before_are_refused_too_if_their_payload_does_not_fit(
+    world: World, level: int, topic: str, good: bytes, bad: bytes
+) -> None:
+    device = world.device(level=level)
+    for number, payload in enumerate((good, good, bad), start=1):
+        device.send(publish(topic, payload, packet_id=number, level=level))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [good, good]
+    assert sum(world.ledger.refused[1].values()) == 1
+    assert world.balanced()
+
+
+@pytest.mark.parametrize(("topic", "payload"), [("empty/x", b"2"), ("full/x", b"")])
+def test_a_message_whose_payload_does_not_fit_is_kept_as_a_dead_letter(
+    world: World, topic: str, payload: bytes
+) -> None:
+    world.frontend.route_refused = lambda template, refusal: world.gate.bound(
+        replace(template, empty_payload=EmptyPayload.ALLOWED, refusal=refusal)
+    )
+    device = world.device()
+    device.send(publish(topic, payload, packet_id=1))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [payload]
+    assert device.wire.take() == puback(1)
+    assert world.balanced()
 
 
 def test_a_record_too_large_for_kafka_is_refused_before_it_is_sent() -> None:

@@ -251,9 +251,12 @@ def test_a_look_up_whose_device_has_gone_leaves_nothing(world: World, level: int
 
 
 @pytest.mark.parametrize(("level", "code"), [(4, 5), (5, 0x99)])
-def test_an_empty_will_needs_a_content_type_where_a_publish_does(world: World, level: int, code: int) -> None:
+@pytest.mark.parametrize(("topic", "payload"), [("full/t", b""), ("empty/t", b"x")])
+def test_the_payload_of_a_will_has_to_fit_as_that_of_a_publish_does(
+    world: World, level: int, code: int, topic: str, payload: bytes
+) -> None:
     device = world.accept()
-    device.send(connect(level=level, will=last_will("full/t", b"", level=level)))
+    device.send(connect(level=level, will=last_will(topic, payload, level=level)))
     assert device.wire.take()[3] == code
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapter.model import Identity, PublishHeader, PublishProperties, RecordTemplate, Refusal
+from adapter.model import EmptyPayload, Identity, PublishHeader, PublishProperties, RecordTemplate, Refusal
 from adapter.reasons import Reason
 from adapter.routing.dead_letter import dead_letter_from_publish, dead_letter_from_record
 from adapter.routing.record import RESERVED
@@ -29,8 +29,8 @@ def test_key_and_headers_of_the_record_are_kept_and_the_reason_follows() -> None
 
 
 def test_a_dead_letter_may_be_empty() -> None:
-    template = RecordTemplate("plant", b"device", (), "route 1", empty_payload_allowed=False)
-    assert dead_letter_from_record("letters", template, REFUSAL).empty_payload_allowed
+    template = RecordTemplate("plant", b"device", (), "route 1", empty_payload=EmptyPayload.REFUSED)
+    assert dead_letter_from_record("letters", template, REFUSAL).empty_payload is EmptyPayload.ALLOWED
 
 
 def test_a_dead_letter_does_not_expire() -> None:

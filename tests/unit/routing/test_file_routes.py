@@ -75,7 +75,6 @@ def test_the_whole_record_of_a_route() -> None:
             ("line", b"1"),
         ),
         route="plant",
-        empty_payload_allowed=True,
         delivery=Delivery.AT_MOST_ONCE,
         expiry=60,
     )

@@ -2,10 +2,10 @@
 
 import pytest
 
-from adapter.model import Identity, PublishHeader, PublishProperties, RecordTemplate, Refusal
+from adapter.model import EmptyPayload, Identity, PublishHeader, PublishProperties, RecordTemplate, Refusal
 from adapter.reasons import Reason
 from adapter.routing.config import RoutingConfig
-from adapter.routing.hono import HonoGrammar
+from adapter.routing.hono import EMPTY_NOTIFICATION, HonoGrammar
 
 DEVICE = Identity("c1", "sensor1@plant", "plant", "sensor1")
 GATEWAY = Identity("c2", "gw@plant", "plant", "gw", gateway=True)
@@ -162,25 +162,30 @@ def test_the_whole_record_of_an_event_with_a_property_bag() -> None:
             ("x-opt-retain", b"true"),
         ),
         route="event",
-        empty_payload_allowed=True,
         delivery=None,
     )
 
 
 @pytest.mark.parametrize(
-    ("topic", "content_type", "allowed"),
+    ("topic", "content_type", "expected"),
     [
-        ("telemetry", None, False),
-        ("telemetry/?content-type=", None, False),
-        ("telemetry/?content-type=a/b", None, True),
-        ("telemetry", "a/b", True),
-        ("telemetry", "", False),
+        ("telemetry", None, EmptyPayload.REFUSED),
+        ("telemetry/?content-type=", None, EmptyPayload.REFUSED),
+        ("telemetry/?content-type=a/b", None, EmptyPayload.ALLOWED),
+        ("telemetry", "a/b", EmptyPayload.ALLOWED),
+        ("telemetry", "", EmptyPayload.REFUSED),
+        ("telemetry", EMPTY_NOTIFICATION, EmptyPayload.REQUIRED),
+        (f"e/?content-type={EMPTY_NOTIFICATION}", None, EmptyPayload.REQUIRED),
+        (f"e/?content-type={EMPTY_NOTIFICATION}", "a/b", EmptyPayload.ALLOWED),
+        (f"e/?content-type={EMPTY_NOTIFICATION.upper()}", None, EmptyPayload.ALLOWED),
     ],
 )
-def test_an_empty_payload_needs_a_content_type(topic: str, content_type: str | None, allowed: bool) -> None:  # noqa: FBT001 - a table's column
+def test_an_empty_payload_needs_a_content_type_and_that_of_an_empty_notification_needs_an_empty_payload(
+    topic: str, content_type: str | None, expected: EmptyPayload
+) -> None:
     result = CHECKED.route(DEVICE, PublishHeader(topic, 1, properties=PublishProperties(content_type=content_type)))
     assert isinstance(result, RecordTemplate)
-    assert result.empty_payload_allowed is allowed
+    assert result.empty_payload is expected
 
 
 def test_a_message_expires_after_its_own_interval_and_not_for_the_ttl_of_its_property_bag() -> None:
