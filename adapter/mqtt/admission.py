@@ -60,8 +60,8 @@ class Admission:
         if refusal is not None:
             self._refuse(refusal)
             return
-        session.authenticating()
-        frontend.gate.authenticate(connect, session.peer, self._authenticated)
+        if session.authenticating(len(body)):
+            frontend.gate.authenticate(connect, session.peer, self._authenticated)
 
     def _authenticated(self, result: Identity | ConnectRefusedError) -> None:
         session = self._session

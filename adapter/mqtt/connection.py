@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from adapter.mqtt.limits import Limit, Throttle
+from adapter.mqtt.limits import LOCAL, Limit, Throttle
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
 from adapter.peer import Peer
@@ -30,14 +30,8 @@ def forget(_: bytes) -> None:
     """Read what comes after our last word, and do nothing with it."""
 
 
-def address_of(transport: asyncio.BaseTransport) -> str:
-    """Tell where the socket leads to."""
-    peer = transport.get_extra_info("peername")
-    return peer[0] if isinstance(peer, tuple) else "local"
-
-
 class Connection(asyncio.BufferedProtocol):
-    """One accepted socket, and the `Wire` of its session."""
+    """One accepted socket, of TCP or a `unix` one, and the `Wire` of its session."""
 
     __slots__ = (
         "_address",
@@ -49,24 +43,27 @@ class Connection(asyncio.BufferedProtocol):
         "_session",
         "_slow",
         "_transport",
+        "_unix",
         "write",
     )
 
-    def __init__(self, frontend: Frontend) -> None:
+    def __init__(self, frontend: Frontend, *, unix: bool = False) -> None:
         self._frontend = frontend
         self._budget = frontend.budget
         self._closing = False
         self._reading = True
+        self._unix = unix
+        self._slow: asyncio.TimerHandle | None = None  # ends it, as long as the device does not read
 
     # -- the event loop's side -------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        address = address_of(transport)
-        if self._accept(transport, address) and self._enter(address):
+        address = self._accept(transport)
+        if address is not None and self._enter(address):
             self._receive: Bytes = self._begin(Peer(address))
 
-    def _accept(self, transport: asyncio.BaseTransport, address: str) -> bool:
-        """Whether there is room for one more socket; else it is closed: that costs least."""
+    def _accept(self, transport: asyncio.BaseTransport) -> str | None:
+        """Where the socket leads to; None when there is no room for one more, and it is closed: that costs least."""
         frontend = self._frontend
         self._transport = cast("asyncio.Transport", transport)
         self.write: Bytes = self._transport.write
@@ -75,9 +72,18 @@ class Connection(asyncio.BufferedProtocol):
         frontend.counters.connections_accepted += 1
         full = frontend.is_full
         frontend.counters.connections += 1
+        peer = transport.get_extra_info("peername")
+        if self._unix:
+            address = LOCAL
+        elif isinstance(peer, tuple):
+            address = peer[0]
+        else:  # it was reset before we looked, and must not pass for a Unix socket, whose users are trusted
+            self._cut("connection_lost")
+            return None
         if full:
             self._turn_away(Limit.UNAUTHENTICATED, address)
-        return not full
+            return None
+        return address
 
     def _enter(self, address: str) -> bool:
         """Whether the address may have one more connection; else this one is closed."""
@@ -89,11 +95,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def _turn_away(self, limit: Limit, address: str) -> None:
         self._frontend.limited(limit, address)
-        self._receive = forget
-        if self._session is not None:
+        if self._session is None:
+            self._cut("turned_away")
+        else:
+            self._receive = forget
             self._session.end(None, "turned_away")
-            return
-        self._frontend.counters.closed["turned_away"] += 1
+
+    def _cut(self, cause: str) -> None:
+        """Close before anything was said."""
+        self._receive = forget
+        self._frontend.counters.closed[cause] += 1
         self._closing = True
         self._transport.abort()
 
@@ -122,8 +133,12 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         if self._session is not None:
-            self._slow.cancel()
+            self._forget_slow_reader()
             self._session.resume(Pause.SLOW_READER)
+
+    def _forget_slow_reader(self) -> None:
+        if self._slow is not None:
+            self._slow.cancel()
 
     def _end_slow_reader(self) -> None:
         session = self._session
@@ -134,6 +149,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
         self._closing = True
+        self._forget_slow_reader()
         self._frontend.counters.connections -= 1
         if self._address is not None:
             self._frontend.addresses.leave(self._address)

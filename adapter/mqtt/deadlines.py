@@ -17,14 +17,23 @@ class Watched(Protocol):
         """It was asked for this; `now` is in monotonic seconds."""
 
 
+LATE = 0.5  # seconds that a look comes late only if the whole process stood still
+
+
 class Deadlines:
-    """Looks once a second, while there is somebody to look at."""
+    """Looks once a second, while there is somebody to look at.
+
+    After a standstill (no CPU, a paused container) the timers run before the sockets are read: whoever sent something
+    meanwhile is heard first. A look that comes late is put off, once, for a second.
+    """
 
     def __init__(self, timers: Timers) -> None:
         self._timers = timers
         self._seconds: dict[int, dict[Watched, None]] = {}
         self._swept = int(timers.time())
         self._running = False
+        self._due = 0.0
+        self._put_off = False
 
     def watch(self, one: Watched, at: float) -> None:
         """Call `one.check_deadline` soon after `at` (monotonic seconds), once."""
@@ -33,7 +42,7 @@ class Deadlines:
         self._seconds.setdefault(second, {})[one] = None
         if not self._running:
             self._running = True
-            self._timers.call_later(1.0, self._sweep)
+            self._plan(self._timers.time())
 
     def forget(self, one: Watched) -> None:
         """It does not matter any more."""
@@ -45,10 +54,19 @@ class Deadlines:
 
     def _sweep(self) -> None:
         now = self._timers.time()
+        if now > self._due + LATE and not self._put_off:
+            self._put_off = True
+            self._plan(now)
+            return
+        self._put_off = False
         first, self._swept = self._swept + 1, int(now)
         for second in range(first, self._swept + 1):
             for one in self._seconds.pop(second, ()):
                 one.check_deadline(now)
         self._running = bool(self._seconds)
         if self._running:
-            self._timers.call_later(1.0, self._sweep)
+            self._plan(now)
+
+    def _plan(self, now: float) -> None:
+        self._due = now + 1.0
+        self._timers.call_later(1.0, self._sweep)

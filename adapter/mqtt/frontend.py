@@ -136,10 +136,10 @@ class Frontend:
 
     @property
     def is_full(self) -> bool:
-        """Whether another socket is closed at once: too many are open, or too many have not said who they are."""
-        config = self.config
-        waiting = self.counters.connections - self.admitted
-        return waiting >= config.limits.unauthenticated
+        """Whether another socket is closed at once: too many are not let in yet, or are closed and read on a little."""
+        waiting = len(self.sessions) - self.connected
+        lingering = self.counters.connections - len(self.sessions)
+        return max(waiting, lingering) >= self.config.limits.unauthenticated
 
     def packet_begun(self, session: Inbound, at: float) -> None:
         """Watch that the rest of a packet comes in time (monotonic seconds)."""

@@ -11,7 +11,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.connection import BUFFER, Connection, address_of, forget
+from adapter.mqtt.connection import BUFFER, Connection, forget
 from adapter.mqtt.opening import Opening
 from adapter.mqtt.proxy_header import ProxyHeader
 from adapter.mqtt.session import Session
@@ -69,16 +69,19 @@ class LayeredConnection(Connection):
 
     __slots__ = ("_layers", "_open", "_steps", "peer")
 
-    def __init__(self, frontend: Frontend, layers: Layers) -> None:
-        super().__init__(frontend)
+    def __init__(self, frontend: Frontend, layers: Layers, *, unix: bool = False) -> None:
+        super().__init__(frontend, unix=unix)
         self._layers = layers
         self._open: list[Layer] = []  # from the socket upwards
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.peer = Peer(address_of(transport))
-        self._steps = self._layers.steps(self.peer.address)
+        address = self._accept(transport)
+        if address is None:
+            return
+        self.peer = Peer(address)
+        self._steps = self._layers.steps(address)
         proxied = bool(self._steps) and self._steps[-1] is ProxyHeader  # it is the device's address that counts
-        if self._accept(transport, self.peer.address) and (proxied or self._enter(self.peer.address)):
+        if proxied or self._enter(address):
             self._session = Opening(self._frontend, self)
             self._receive = self._rise(self._transport.write)
 

@@ -56,7 +56,7 @@ class UnixListener:
 
     def __init__(self, frontend: Frontend, path: str, layers: Layers = PLAIN) -> None:
         self._path = path
-        self._factory = _factory(frontend, layers)
+        self._factory = _factory(frontend, layers, unix=True)
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
@@ -83,5 +83,7 @@ def _find_dead_peers(listening: int) -> None:
                 same.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
-def _factory(frontend: Frontend, layers: Layers) -> Callable[[], Connection]:
-    return partial(LayeredConnection, frontend, layers) if layers else partial(Connection, frontend)
+def _factory(frontend: Frontend, layers: Layers, *, unix: bool = False) -> Callable[[], Connection]:
+    if layers:
+        return partial(LayeredConnection, frontend, layers, unix=unix)
+    return partial(Connection, frontend, unix=unix)

@@ -91,11 +91,15 @@ class Session(Inbound):
         """Whether the connection has ended."""
         return self._state is CLOSED
 
-    def authenticating(self) -> None:
-        """The CONNECT is well-formed and within our limits: take nothing more until it is decided on."""
+    def authenticating(self, size: int) -> bool:
+        """The CONNECT is well-formed and within our limits: take nothing more until it is decided on.
+
+        False: it has so many bytes that the connection is closed.
+        """
         self._state = State.AUTHENTICATING
         self.frontend.admitted += 1
         self.pause(Pause.AUTHENTICATION)
+        return self._may_hold(size - self._before_open)
 
     def open(self, identity: Identity, connect: Connect) -> bool:
         """The device is let in: the CONNACK follows. Returns whether its session was kept."""
@@ -129,6 +133,8 @@ class Session(Inbound):
 
     def pause(self, why: int) -> None:
         """Take no packets for now, and read nothing more; for Kafka's sake, only a little more."""
+        if self._state is CLOSED:  # what still comes is read and forgotten: the device is to see our last word
+            return
         if not self.pauses:
             self.frontend.counters.paused += 1
             self.frontend.packet_done(self)  # its rest may be there, and we do not look
@@ -158,7 +164,7 @@ class Session(Inbound):
 
     def yield_turn(self) -> None:
         """Take nothing more in this turn of the event loop: it has no room left."""
-        if not self.pauses & Pause.TURN:
+        if not self.pauses & Pause.TURN and self._state is not CLOSED:
             self.pause(Pause.TURN)
             self.frontend.turns.wait(self)
 

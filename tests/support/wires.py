@@ -21,7 +21,7 @@ SUBPROTOCOL = ["mqtt"]
 class FakeTransport:
     """A socket's transport. `sent` is what the adapter wrote and nobody took yet."""
 
-    def __init__(self, address: str = "192.0.2.7") -> None:
+    def __init__(self, address: str | None = "192.0.2.7") -> None:
         self.address = address
         self.sent = bytearray()
         self.reading = True
@@ -29,7 +29,7 @@ class FakeTransport:
         self.aborted = False
 
     def get_extra_info(self, name: str) -> object:
-        return (self.address, 50_000) if name == "peername" else None
+        return (self.address, 50_000) if name == "peername" and self.address is not None else None
 
     def write(self, data: bytes) -> None:
         assert not self.half_closed, "nothing may follow the end"
@@ -59,7 +59,7 @@ class FakeTransport:
 class Socket:
     """The device's end: `send` brings bytes to the adapter as reads of at most `chunk` bytes."""
 
-    def __init__(self, connection: Connection, address: str = "192.0.2.7", chunk: int = 65_536) -> None:
+    def __init__(self, connection: Connection, address: str | None = "192.0.2.7", chunk: int = 65_536) -> None:
         self.connection = connection
         self.transport = FakeTransport(address)
         self.chunk = chunk

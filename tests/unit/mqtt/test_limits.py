@@ -111,6 +111,58 @@ async def test_too_many_that_have_not_said_who_they_are_are_turned_away() -> Non
     assert world.frontend.counters.connections == 3
 
 
+async def test_those_whose_credentials_are_being_checked_have_not_said_who_they_are() -> None:
+    world = limited(unauthenticated=2)
+    world.gate.hold_connects = True
+    for name in ("one", "two"):
+        Socket(Connection(world.frontend)).send(connect(name))
+    assert Socket(Connection(world.frontend)).closed
+    world.gate.let_in()
+    assert not Socket(Connection(world.frontend)).closed
+
+
+async def test_those_that_are_closed_and_linger_do_not_turn_newcomers_away() -> None:
+    world = limited(unauthenticated=2)
+    gone, _ = (Socket(Connection(world.frontend)) for _ in range(2))
+    gone.send(PINGREQ)
+    assert gone.closed
+    assert not Socket(Connection(world.frontend)).closed
+    assert Socket(Connection(world.frontend)).closed
+
+
+async def test_but_as_many_do_as_may_wait_to_be_let_in() -> None:
+    world = limited(unauthenticated=2)
+    for _ in range(2):
+        Socket(Connection(world.frontend)).send(PINGREQ)
+    assert Socket(Connection(world.frontend)).closed
+
+
+@pytest.mark.parametrize("layered", [False, True])
+async def test_a_tcp_peer_that_was_reset_at_once_does_not_pass_for_a_unix_socket(*, layered: bool) -> None:
+    world = limited()
+    layers = Layers(proxies=(ipaddress.ip_network("198.51.100.0/24"),))
+    socket = Socket(LayeredConnection(world.frontend, layers) if layered else Connection(world.frontend), None)
+    assert socket.transport.aborted
+    socket.send(b"PROXY TCP4 192.0.2.1 192.0.2.9 50000 1883\r\n" + connect())
+    socket.connection.connection_lost(None)
+    assert world.gate.peers == []
+    assert world.frontend.counters.closed == {"connection_lost": 1}
+    assert world.frontend.counters.connections == 0
+
+
+@pytest.mark.parametrize("layered", [False, True])
+async def test_who_comes_through_a_unix_socket_is_local(*, layered: bool) -> None:
+    world = limited()
+    layers = Layers(proxies=(ipaddress.ip_network("198.51.100.0/24"),))
+    if layered:
+        socket = Socket(LayeredConnection(world.frontend, layers, unix=True), None)
+        socket.send(b"PROXY UNKNOWN\r\n")
+    else:
+        socket = Socket(Connection(world.frontend, unix=True), None)
+    socket.send(connect())
+    assert [peer.address for peer in world.gate.peers] == [LOCAL]
+
+
 @pytest.mark.parametrize("layered", [False, True])
 async def test_an_address_may_have_so_many_connections(*, layered: bool) -> None:
     world = limited(connections_per_address=2)
@@ -234,6 +286,19 @@ def test_what_devices_send_before_they_are_let_in_is_bounded_together() -> None:
     assert first.wire.take() == CONNACK
     assert world.frontend.bytes_before_open == 0
     world.device("c3")
+
+
+def test_a_connect_counts_as_long_as_its_credentials_are_checked() -> None:
+    world = limited(unauthenticated_bytes=1000)
+    world.gate.hold_connects = True
+    devices = [world.accept() for _ in range(2)]
+    for device in devices:
+        device.send(connect(username="u" * 600))
+    assert [device.wire.closed for device in devices] == [False, True]
+    assert len(world.gate.connects) == 1, "nobody is asked about the second"
+    world.gate.let_in()
+    assert devices[0].wire.take() == CONNACK
+    assert world.frontend.bytes_before_open == 0
 
 
 def test_what_is_held_while_credentials_are_checked_counts_too() -> None:
@@ -380,8 +445,20 @@ async def test_who_reads_on_in_time_is_not() -> None:
     socket.send(connect())
     socket.connection.pause_writing()
     socket.connection.resume_writing()
+    assert socket.connection._slow is not None
     assert socket.connection._slow.cancelled()
     assert socket.transport.reading
+
+
+async def test_who_is_lost_while_it_does_not_read_is_not_remembered_for_that() -> None:
+    world = limited(slow_reader_seconds=3600.0)
+    socket = Socket(Connection(world.frontend))
+    socket.send(connect())
+    socket.connection.pause_writing()
+    slow = socket.connection._slow
+    assert slow is not None
+    socket.connection.connection_lost(None)
+    assert slow.cancelled()
 
 
 async def test_tcp_itself_asks_silent_peers_whether_they_are_there() -> None:
@@ -415,6 +492,19 @@ def test_a_flood_of_small_packets_is_taken_a_part_in_each_turn() -> None:
     assert other.wire.take() == b"\x40\x02\x00\x01"
     assert first + device.wire.take() == b"\xd0\x00" * 1000
     assert world.frontend.counters.paused == 0
+
+
+async def test_a_connection_that_is_closed_waits_for_nothing_more() -> None:
+    world = World(turn=BUDGET)
+    socket = Socket(LayeredConnection(world.frontend, Layers(proxies=(ipaddress.ip_network("192.0.2.7"),))))
+    socket.send(b"PROXY UNKNOWN\r\n" + connect())
+    socket.send(b"\xf0\x00")
+    assert socket.closed
+    while world.frontend.turns.take(1):
+        pass
+    socket.send(b"what it sent before it knew")
+    assert world.frontend.counters.paused == 0
+    assert socket.transport.reading
 
 
 def test_those_who_wait_for_a_turn_get_it_one_after_the_other() -> None:
