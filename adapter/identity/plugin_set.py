@@ -19,6 +19,7 @@ from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
 
 from adapter.errors import AdapterError, ConfigurationError
 from adapter.identity.context import AdapterContext
+from adapter.identity.ldap import asks_a_directory, has_plain_name, has_proof
 from adapter.identity.loading import PLUGINS, reads_certificates
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ class PluginSet:
         allowed = verified = anonymous = False
         for plugin in self._auth:
             session.is_anonymous = False
+            if asks_a_directory(type(plugin)) and not (has_plain_name(session) and has_proof(session)):
+                return Verdict(allowed=False)
             try:
                 answer = await plugin.authenticate(session=session)
             except (Exception, SystemExit, KeyboardInterrupt) as error:
@@ -109,10 +112,12 @@ class PluginSet:
         As in amqtt's broker, every plugin must say yes, and None is not yes.
         """
         for plugin in self._topic:
+            if asks_a_directory(type(plugin)) and not has_plain_name(session):
+                return False
             try:
                 answer = await plugin.topic_filtering(session=session, topic=topic, action=Action.PUBLISH)
             except (Exception, SystemExit, KeyboardInterrupt) as error:
-                raise _failure(plugin, error, None) from error
+                raise _failure(plugin, error, session.password) from error
             if not answer:
                 return False
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,6 +14,8 @@ BURST = 10
 INTERVAL = 60.0  # seconds
 # Events are named in the source, so there are few; the limit holds whatever somebody passes.
 MAX_EVENTS = 256
+
+_FIRST_WORDS = re.compile(r"[A-Za-z ]*")
 
 
 class Logger(Protocol):
@@ -99,7 +102,7 @@ def _told(suppressed: int) -> dict[str, int]:
 
 
 class RepeatFilter(logging.Filter):
-    """The same for the lines of libraries, told apart by their text before anything is filled in.
+    """The same for the lines of libraries, told apart by what a peer cannot choose; see `_name`.
 
     Lines of the logger `except_for`, and of those below it, pass.
     """
@@ -119,7 +122,20 @@ class RepeatFilter(logging.Filter):
         """Whether the line is written; it is told how many like it were not."""
         if record.name.partition(".")[0] == self._except_for:
             return True
-        suppressed = self._allowance.take(f"{record.name} {record.msg}")
+        suppressed = self._allowance.take(_name(record))
         if suppressed:
             record.msg = f"{record.msg} [{suppressed} more like this were suppressed]"
         return suppressed is not None
+
+
+def _name(record: logging.LogRecord) -> str:
+    """What all lines of one kind share: the text before anything is filled in, or the place that made it.
+
+    asyncio and uvloop write everything from one place, with what is concerned filled in already (`Fatal error on
+    transport TCPTransport`, and then addresses of objects): of these the first words count.
+    """
+    if record.args:
+        return f"{record.name} {record.msg}"
+    if record.name == "asyncio" and (words := _FIRST_WORDS.match(str(record.msg))):
+        return f"{record.name} {words[0]}"
+    return f"{record.name} {record.pathname}:{record.lineno}"

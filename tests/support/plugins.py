@@ -176,10 +176,11 @@ class LetsGuestsIn(BaseAuthPlugin):
 
 
 class TopicRaises(BaseTopicPlugin):
-    """Raises when asked about a topic."""
+    """Raises when asked about a topic, showing the password."""
 
-    async def topic_filtering(self, **_: object) -> bool | None:
-        raise RuntimeError("no answer")
+    async def topic_filtering(self, *, session: Session | None = None, **_: object) -> bool | None:
+        assert session is not None
+        raise RuntimeError(f"token {session.password!r} is over")
 
 
 class WatchesOnly(BasePlugin[BaseContext]):

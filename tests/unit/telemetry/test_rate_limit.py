@@ -95,9 +95,9 @@ def test_every_line_is_written_or_counted(calls: list[tuple[str, int]], burst: i
             assert after - first >= 60.0  # two windows can touch, three cannot
 
 
-def record(name: str, message: str, *args: object) -> logging.LogRecord:
+def record(name: str, message: str, *args: object, line: int = 1) -> logging.LogRecord:
     """Make what a library logs."""
-    return logging.LogRecord(name, logging.ERROR, "file.py", 1, message, args, None)
+    return logging.LogRecord(name, logging.ERROR, "file.py", line, message, args, None)
 
 
 def test_lines_of_libraries_are_limited_by_their_text_and_ours_are_not() -> None:
@@ -111,3 +111,14 @@ def test_lines_of_libraries_are_limited_by_their_text_and_ours_are_not() -> None
     last = record("aiokafka.conn", "no %s", "c")
     assert repeats.filter(last)
     assert last.getMessage() == "no c [1 more like this were suppressed]"
+
+
+def test_what_a_peer_makes_a_library_write_is_one_kind_of_line_whatever_is_filled_in() -> None:
+    repeats = RepeatFilter(except_for="adapter", burst=1, clock=Clock())
+    for number in range(MAX_EVENTS * 2):
+        text = f"Fatal error on transport TCPTransport\nprotocol: <Connection object at {number:#x}>"
+        assert repeats.filter(record("asyncio", text)) is (number == 0)
+        assert repeats.filter(record("asyncio", f"Exception in callback {number}()")) is (number == 0)
+        assert repeats.filter(record("amqtt.plugins", f"no such user {number}", line=7)) is (number == 0)
+    assert repeats.filter(record("asyncio", "Task exception was never retrieved")), "there is room for other lines"
+    assert repeats.filter(record("amqtt.plugins", "no such file", line=8))
