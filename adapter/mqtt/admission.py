@@ -46,7 +46,9 @@ class Admission:
             session.level = level_to_answer_in(body)
             if isinstance(error, ProtocolError) and session.level != MQTT_5:
                 raise  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
-            self._refuse(ConnectRefusedError(error.code, error.text))  # 5.0 section 4.13.1
+            # 5.0 section 4.13.1. Without a Reason String: its Maximum Packet Size is not known [MQTT-3.1.2-24].
+            session.problem_information = False
+            self._refuse(ConnectRefusedError(error.code, error.text))
             return
         session.level = connect.level
         session.problem_information = connect.request_problem_information
@@ -56,7 +58,7 @@ class Admission:
             connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
         self._connect: Connect = connect
         session.client_id = connect.client_id
-        refusal = reason_to_refuse(connect, frontend, session.peer.address)
+        refusal = reason_to_refuse(connect, frontend, session.peer.address, assigned=self._assigned)
         if refusal is not None:
             self._refuse(refusal)
             return

@@ -33,8 +33,10 @@ def keep_alive(connect: Connect, config: MqttConfig) -> int:
     return most
 
 
-def reason_to_refuse(connect: Connect, frontend: Frontend, address: str) -> ConnectRefusedError | None:
-    """Why a well-formed CONNECT cannot be accepted, whoever sends it."""
+def reason_to_refuse(
+    connect: Connect, frontend: Frontend, address: str, *, assigned: bool
+) -> ConnectRefusedError | None:
+    """Why a well-formed CONNECT cannot be accepted, whoever sends it; `assigned` as for `accepted`."""
     if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
         return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
     refusal = _limited(connect, frontend, address)
@@ -44,7 +46,7 @@ def reason_to_refuse(connect: Connect, frontend: Frontend, address: str) -> Conn
         return STOPPING
     if (
         connect.maximum_packet_size is not None
-        and len(accepted(connect, frontend.config)) > connect.maximum_packet_size
+        and len(accepted(connect, frontend.config, assigned=assigned)) > connect.maximum_packet_size
     ):
         # Our limits must be told, and would not fit into the largest packet that it takes [MQTT-3.1.2-24].
         return ConnectRefusedError(ReasonCode.PACKET_TOO_LARGE, "its Maximum Packet Size leaves no room for a CONNACK")
@@ -68,7 +70,7 @@ def _limited(connect: Connect, frontend: Frontend, address: str) -> ConnectRefus
     return ConnectRefusedError(code, text)
 
 
-def accepted(connect: Connect, config: MqttConfig, *, assigned: bool = True, session_present: bool = False) -> bytes:
+def accepted(connect: Connect, config: MqttConfig, *, assigned: bool, session_present: bool = False) -> bytes:
     """The CONNACK that accepts; `assigned` when the client identifier is ours."""
     if connect.level != MQTT_5:
         return encode_connack(connect.level, ReasonCode.SUCCESS, session_present=session_present)

@@ -254,7 +254,7 @@ class PublishFlow(Answers):
     def _prefix(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int]:
         if self._prefixes is None:
             config = self._frontend.config
-            self._prefixes = PublishPrefixes(config.topic_alias_maximum, config.routes_cached)
+            self._prefixes = PublishPrefixes(config.topic_alias_maximum, config.max_topic_length, config.routes_cached)
             self._lookups.parse = self._prefixes.parsed
         return self._prefixes.read(data, topic, at, stop)
 

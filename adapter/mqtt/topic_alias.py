@@ -9,16 +9,20 @@ from adapter.mqtt.publish import decode_publish_properties
 from adapter.reasons import ReasonCode
 
 LARGEST_REMEMBERED = 2048  # bytes: what a connection can make us remember is bounded
+# Stands in for every topic that is longer than this server takes, so that an alias cannot make us keep it: a message
+# with that alias is refused for its topic's length all the same.
+TOO_LONG = b"-" * 65_535
 
 
 class PublishPrefixes:
     """The aliases that one connection has set, and its property lists of late, so that each is parsed once."""
 
-    __slots__ = ("_aliases", "_highest_alias", "_most", "_parsed")
+    __slots__ = ("_aliases", "_highest_alias", "_longest_topic", "_most", "_parsed")
 
-    def __init__(self, highest_alias: int, most: int) -> None:
+    def __init__(self, highest_alias: int, longest_topic: int, most: int) -> None:
         self._aliases: dict[int, bytes] = {}
         self._highest_alias = highest_alias
+        self._longest_topic = longest_topic
         self._most = most
         self._parsed: dict[bytes, PublishProperties] = {}
 
@@ -52,7 +56,7 @@ class PublishPrefixes:
         if alias > self._highest_alias:  # [MQTT-3.3.2-9]
             raise ProtocolError(ReasonCode.TOPIC_ALIAS_INVALID, "the topic alias is above Topic Alias Maximum")
         if topic:
-            self._aliases[alias] = topic
+            self._aliases[alias] = topic if len(topic) <= self._longest_topic else TOO_LONG
             return topic
         try:
             return self._aliases[alias]

@@ -22,7 +22,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError
-from adapter.model import ACKNOWLEDGED, HEADER_OVERHEAD, PublishHeader, RecordTemplate, Refusal, Route, Run
+from adapter.model import (
+    ACKNOWLEDGED,
+    HEADER_OVERHEAD,
+    NO_PROPERTIES,
+    PublishHeader,
+    RecordTemplate,
+    Refusal,
+    Route,
+    Run,
+)
 from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.reasons import PUBACK_CODE, WILL_CODE, Reason, ReasonCode
 
@@ -34,7 +43,7 @@ if TYPE_CHECKING:
     from adapter.mqtt.session import Session
 
 HEADER = "mqtt-will"  # its value is the cause: the word that `adapter_connections_closed_total` has for the ending
-OVERHEAD = 1024  # bytes of memory that a Will takes besides its payload
+OVERHEAD = 1024  # bytes of memory that a Will takes besides the payload, key and headers of its record
 MARK = len(HEADER) + len("client_disconnect") + HEADER_OVERHEAD  # bytes in the record, at most
 
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the Will is too large for Kafka")
@@ -66,7 +75,7 @@ class LastWill:
         self.identity = identity
         self.will = will
         self.template = template
-        self.size = OVERHEAD + len(will.payload)
+        self.size = OVERHEAD + len(will.payload) + template.overhead
         self.cause = ""
         self.due_at = 0.0
         self.watched_second = 0
@@ -135,7 +144,8 @@ class Wills:
         if isinstance(found, Refusal):
             code = WILL_CODE.get(found.reason, ReasonCode.UNSPECIFIED_ERROR)
             return ConnectRefusedError(code, f"the Will is refused: {found.text}")
-        last_will = LastWill(self, identity, will, found)
+        # The record's headers hold what its properties say; they are not kept twice.
+        last_will = LastWill(self, identity, replace(will, properties=NO_PROPERTIES), found)
         if self._frontend.counters.will_bytes + last_will.size > self._limit:
             return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server keeps as many Wills as it may")
         return last_will

@@ -77,8 +77,8 @@ class MqttSettings(Part):
     )
     max_will_bytes: kinds.Positive = Field(
         default=67_108_864,
-        description="Bytes of all Wills together, each with 1 KiB besides its payload; beyond it a CONNECT with a Will "
-        "is refused with 0x03 (3.1.1) or 0x97 (5.0).",
+        description="Bytes of all Wills together, each with the key and headers of its record and 1 KiB besides its "
+        "payload; beyond it a CONNECT with a Will is refused with 0x03 (3.1.1) or 0x97 (5.0).",
     )
     check_payload_format: bool = Field(
         default=False,

@@ -7,6 +7,7 @@ import pytest
 from adapter.errors import ConnectRefusedError
 from adapter.reasons import ReasonCode
 from tests.conformance.conversation import (
+    CONNACK,
     DISCONNECT,
     MALFORMED,
     PINGRESP,
@@ -304,6 +305,14 @@ def test_no_packet_to_a_5_0_client_is_larger_than_it_takes() -> None:
     assert [each.kind for each in sent] == [PUBACK, 9, DISCONNECT]
     assert all(len(each.body) + 2 <= 60 for each in sent)
     assert is_refused(limited(8), code=0x95)
+
+
+def test_a_refusal_before_the_maximum_packet_size_is_known_has_nothing_but_its_code() -> None:
+    for bad in (hello(5, 3, text("c1")), hello(5, 2), hello(5, 2, text("c1"), as_level=6)):
+        device = World().accept()
+        device.send(bad)
+        [connack] = packets(device.wire.take())
+        assert (connack.kind, connack.body[0], connack.body[2:]) == (CONNACK, 0, b"\0")
 
 
 def test_without_request_problem_information_only_connack_and_disconnect_give_reasons() -> None:

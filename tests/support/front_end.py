@@ -90,7 +90,11 @@ class Gate:
         template = RecordTemplate(
             "plant",
             b"device",
-            (("qos", b"%d" % header.qos), ("retain", b"%d" % header.retain)),
+            (
+                ("qos", b"%d" % header.qos),
+                ("retain", b"%d" % header.retain),
+                *((name, value.encode()) for name, value in header.properties.user_properties),
+            ),
             header.topic.partition("/")[0],
             empty_payload=EMPTY_PAYLOAD.get(header.topic.partition("/")[0], EmptyPayload.ALLOWED),
             expiry=header.properties.message_expiry,

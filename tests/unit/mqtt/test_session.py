@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from adapter.errors import ConnectRefusedError, RejectedError
 from adapter.model import EmptyPayload
+from adapter.mqtt.limits import Limit
+from adapter.mqtt.topic_alias import TOO_LONG
 from adapter.reasons import Reason, ReasonCode
 from tests.support.front_end import World
 from tests.support.packets import (
@@ -816,6 +818,23 @@ def test_a_wrong_topic_alias_ends_the_connection(world: World, bad: bytes, code:
     assert device.wire.take()[2] == code
 
 
+def test_an_alias_for_a_topic_that_is_too_long_does_not_keep_it() -> None:
+    world = World(max_topic_length=10)
+    device = world.device(level=5)
+    device.send(publish("a/b/c/d/e/f", level=5, packet_id=1, properties=alias(1)))
+    device.send(publish("a" * 65_535, level=5, packet_id=2, properties=alias(2)))
+    before = device.wire.take()
+    device.send(publish("", level=5, packet_id=1, properties=alias(1)))
+    device.send(publish("", level=5, packet_id=2, properties=alias(2)))
+    assert device.wire.take() == before, "refused for its length, as with the topic"
+    assert before[4] == ReasonCode.TOPIC_NAME_INVALID
+    assert world.frontend.counters.limited == {Limit.TOPIC_LENGTH: 4}
+    flow = device.session._flow
+    assert flow is not None
+    assert flow._prefixes is not None
+    assert set(map(id, flow._prefixes._aliases.values())) == {id(TOO_LONG)}
+
+
 def test_properties_reach_routing(world: World) -> None:
     device = world.device(level=5)
     properties = b"\x03" + text("text/plain") + b"\x26" + text("k") + text("v") + b"\x02\x00\x00\x00\x09"
@@ -864,6 +883,14 @@ def test_a_client_that_cannot_take_our_connack_is_refused_in_a_packet_that_it_ca
     device.send(connect(level=5, properties=b"\x27\x00\x00\x00\x0c"))
     assert device.wire.take() == b"\x20\x03\x00\x95\x00"
     assert device.wire.closed
+
+
+def test_only_an_assigned_client_identifier_takes_room_in_the_connack(world: World) -> None:
+    limit = b"\x27\x00\x00\x00\x20"
+    assert world.device("c" * 24, level=5, properties=limit)
+    nameless = world.accept()
+    nameless.send(connect("", level=5, properties=limit))
+    assert nameless.wire.take() == b"\x20\x03\x00\x95\x00"
 
 
 def test_an_answer_larger_than_the_client_takes_is_not_sent(world: World) -> None:

@@ -8,10 +8,11 @@ from adapter.errors import RejectedError, TransientKafkaError
 from adapter.model import Refusal
 from adapter.reasons import Reason
 from tests.support.front_end import Device, World
-from tests.support.packets import DISCONNECT, PINGREQ, connect, last_will, packet, publish
+from tests.support.packets import DISCONNECT, PINGREQ, connect, last_will, packet, publish, text
 
 BOTH = pytest.mark.parametrize("level", [4, 5])
 HOUR = b"\x11\x00\x00\x0e\x10"  # Session Expiry Interval
+RECORD = 88  # bytes of its record besides the payload
 MINUTE = b"\x18\x00\x00\x00\x3c"  # Will Delay Interval
 
 
@@ -68,7 +69,7 @@ def test_what_was_read_and_not_taken_when_the_connection_is_lost_stays_untaken(w
 @BOTH
 def test_a_goodbye_takes_the_will_along(world: World, level: int) -> None:
     device = sensor(world, level)
-    assert (world.frontend.counters.wills, world.frontend.counters.will_bytes) == (1, 1028)
+    assert (world.frontend.counters.wills, world.frontend.counters.will_bytes) == (1, 1024 + len(b"gone") + RECORD)
     device.send(DISCONNECT)
     assert arrived(world) == []
     assert (world.frontend.counters.wills, world.frontend.counters.will_bytes) == (0, 0)
@@ -281,6 +282,17 @@ def test_all_wills_together_have_a_limit(level: int, code: int) -> None:
     assert fourth.wire.take()[3] == code, "while Kafka does not have it"
     assert arrived(world) == [b"gone"]
     assert sensor(world, level, client_id="c")
+
+
+def test_the_limit_of_wills_counts_what_their_properties_take() -> None:
+    world = World(max_will_bytes=10_000)
+    long = b"\x26" + text("k") + text("v" * 9000)
+    refused = world.accept()
+    refused.send(connect("a", level=5, will=last_will("t", level=5, properties=long)))
+    assert refused.wire.take()[3] == 0x97
+    short = b"\x26" + text("k") + text("v" * 5000)
+    assert world.device("b", level=5, will=last_will("t", level=5, properties=short))
+    assert world.frontend.counters.will_bytes > 6000
 
 
 @BOTH
