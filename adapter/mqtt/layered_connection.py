@@ -131,6 +131,10 @@ class LayeredConnection(Connection):
     def spent(self, frames: int) -> None:
         self._frontend.turns.take(frames * FRAME)
 
+    def holds(self, size: int) -> None:
+        if isinstance(self._session, Session):
+            self._session.layer_holds(size)
+
     def ended(self) -> None:
         session = self._session
         if session is not None and not session.eof():

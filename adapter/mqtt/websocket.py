@@ -1,7 +1,8 @@
 """MQTT over WebSocket (section 6 of both specifications, RFC 6455); the `websockets` library does the protocol.
 
 MQTT is a stream: frames and packets need not begin or end together [MQTT-6.0.0-2], so what a frame holds goes on as
-soon as the frame is whole. Nothing is compressed: a compressed frame can grow a thousandfold.
+soon as the frame is whole, and only frames have a limit. Nothing is compressed: a compressed frame can grow a
+thousandfold.
 """
 
 from __future__ import annotations
@@ -39,19 +40,25 @@ _DATA = (Opcode.BINARY, Opcode.CONT)
 
 @dataclass(frozen=True, slots=True)
 class WebSocketConfig:
-    """`origins` are the pages that may connect, None: all, and programs without one always; sizes in bytes.
-
-    `max_message_size` bounds a frame, and the frames of a message together.
-    """
+    """`origins` are the pages that may connect, None: all, and programs without one always; sizes in bytes."""
 
     path: str = "/mqtt"
     origins: tuple[str, ...] | None = None
-    max_message_size: int = 262_144
+    max_frame_size: int = 1_048_576
 
     @property
     def accepted_origins(self) -> Sequence[Origin | None] | None:
         """As the library takes them: with None for what is no browser and sends none."""
         return None if self.origins is None else [None, *map(Origin, self.origins)]
+
+
+class _Protocol(ServerProtocol):
+    """Limits each frame, where the library limits all fragments of a message together: they are not put together."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        super().recv_frame(frame)
+        if self.cur_size is not None:
+            self.cur_size = 0
 
 
 class WebSocketLayer:
@@ -64,11 +71,11 @@ class WebSocketLayer:
         self._base = base
         self._below = below
         self._request: bytearray | None = bytearray()  # until it is whole
-        self._protocol = ServerProtocol(
+        self._protocol = _Protocol(
             origins=config.accepted_origins,
             extensions=None,
             subprotocols=[SUBPROTOCOL],
-            max_size=config.max_message_size,
+            max_size=config.max_frame_size,
             logger=_SILENT,
         )
         self.above: Bytes = unopened
@@ -84,8 +91,10 @@ class WebSocketLayer:
         protocol.receive_data(data)
         frames = protocol.events_received()
         self._base.spent(len(frames))
+        unfinished = len(data)
         for frame in frames:
             assert isinstance(frame, Frame), "the request was read"
+            unfinished -= len(frame.data)
             if frame.opcode in _DATA:
                 self.above(bytes(frame.data))
             elif frame.opcode is Opcode.TEXT:
@@ -94,6 +103,8 @@ class WebSocketLayer:
                 self._flush()
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: a text frame [MQTT-6.0.0-1]")
         self._flush()  # pongs, and the answer to a Close
+        if unfinished > 0:
+            self._base.holds(unfinished)
         if protocol.state is not OPEN:
             if protocol.parser_exc is not None:
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {protocol.parser_exc}")

@@ -169,6 +169,9 @@ class _Base:
     def spent(self, frames: int) -> None:
         assert frames >= 0
 
+    def holds(self, size: int) -> None:
+        assert size > 0
+
     def _above(self, data: bytes) -> None:
         self.received += data
 
@@ -200,7 +203,7 @@ def websocket(data: bytes) -> None:
     """Frames, and upgrade requests."""
 
     def make(base: _Base) -> Layer:
-        return WebSocketLayer(WebSocketConfig(max_message_size=1000), base, lambda _: None)
+        return WebSocketLayer(WebSocketConfig(max_frame_size=1000), base, lambda _: None)
 
     _however_it_is_cut(make, UPGRADE, data)
     _through(make, [data])

@@ -9,12 +9,13 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Origin
 
 from adapter.mqtt.layered_connection import LayeredConnection, Layers
+from adapter.mqtt.limits import Limits
 from adapter.mqtt.websocket import LARGEST_REQUEST, WebSocketConfig
 from tests.support.front_end import World
-from tests.support.packets import DISCONNECT, PINGREQ, connect, publish
+from tests.support.packets import DISCONNECT, PINGREQ, PINGRESP, connect, publish
 from tests.support.wires import Socket, WebSocketDevice
 
-CONFIG = WebSocketConfig(max_message_size=1000)
+CONFIG = WebSocketConfig(max_frame_size=1000)
 CONNACK = b"\x20\x02\x00\x00"
 NORMAL, PROTOCOL_ERROR, TOO_BIG = b"\x03\xe8", b"\x03\xea", b"\x03\xf1"
 
@@ -22,8 +23,8 @@ NORMAL, PROTOCOL_ERROR, TOO_BIG = b"\x03\xe8", b"\x03\xea", b"\x03\xf1"
 class Site:
     """A listener for WebSocket."""
 
-    def __init__(self, config: WebSocketConfig = CONFIG) -> None:
-        self.world = World()
+    def __init__(self, config: WebSocketConfig = CONFIG, **mqtt: object) -> None:
+        self.world = World(**mqtt)  # type: ignore[arg-type]
         self.layers = Layers(websocket=config)
 
     def accept(self) -> Socket:
@@ -181,15 +182,37 @@ async def test_frames_against_the_rules_end_the_connection(frames: bytes, code: 
     assert site.closed == {"protocol_error": 1}
 
 
-async def test_fragments_without_end_are_too_large_together() -> None:
+async def test_fragments_are_passed_on_as_they_come_however_many_a_message_has() -> None:
     site = Site()
     socket, device = site.device()
-    device.protocol.send_binary(b"\x30", fin=False)
+    device.protocol.send_binary(PINGREQ, fin=False)
+    for _ in range(9):
+        device.protocol.send_continuation(PINGREQ * 100, fin=False)
     device.flush()
-    for _ in range(101):
-        device.protocol.send_continuation(bytes(10), fin=False)
-        device.flush()
-    assert socket.closed
+    assert device.take() == PINGRESP * 901
+    assert not socket.closed
+
+
+async def test_a_frame_may_hold_more_than_the_largest_packet() -> None:
+    site = Site(replace(CONFIG, max_frame_size=10_000), max_packet_size=1000)
+    _, device = site.device()
+    device.send(b"".join(publish("t", bytes(900), packet_id=number) for number in range(1, 11)))
+    site.world.answer_all()
+    assert len(device.take()) == 40
+
+
+async def test_before_a_device_is_let_in_its_unfinished_frames_count_with_those_of_all_others() -> None:
+    site = Site(replace(CONFIG, max_frame_size=10_000), limits=Limits(unauthenticated_bytes=1000))
+    sockets = [site.accept() for _ in range(2)]
+    for socket in sockets:
+        assert WebSocketDevice(socket).upgrade().status_code == 101
+        socket.send(Frame(Opcode.BINARY, connect(username="u" * 2000)).serialize(mask=True)[:600])
+    assert [socket.closed for socket in sockets] == [False, True]
+    assert site.closed == {"turned_away": 1}
+    _, device = site.device()
+    device.send(publish("t", bytes(5000)))
+    sockets[0].connection.connection_lost(None)
+    assert site.world.frontend.bytes_before_open == 0
 
 
 async def test_a_session_that_pauses_pauses_the_socket() -> None:
