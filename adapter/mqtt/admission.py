@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from adapter.errors import ConnectRefusedError, ProtocolError
+from adapter.errors import ConnectRefusedError, LimitError, ProtocolError
 from adapter.mqtt.connect import MQTT_5, decode_connect
 from adapter.mqtt.handshake import STOPPING, accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.limits import Limit
@@ -43,12 +43,7 @@ class Admission:
         try:
             connect = decode_connect(body)
         except (ConnectRefusedError, ProtocolError) as error:
-            session.level = level_to_answer_in(body)
-            if isinstance(error, ProtocolError) and session.level != MQTT_5:
-                raise  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
-            # 5.0 section 4.13.1. Without a Reason String: its Maximum Packet Size is not known [MQTT-3.1.2-24].
-            session.problem_information = False
-            self._refuse(ConnectRefusedError(error.code, error.text))
+            self.refuse_unread(body, error)
             return
         session.level = connect.level
         session.problem_information = connect.request_problem_information
@@ -64,6 +59,18 @@ class Admission:
             return
         if session.authenticating(len(body)):
             frontend.gate.authenticate(connect, session.peer, self._authenticated)
+
+    def refuse_unread(self, body: bytes, error: ConnectRefusedError | ProtocolError) -> None:
+        """Refuse a CONNECT that cannot be read; `body` is what is there of it. Raises an error that has no answer."""
+        session = self._session
+        session.level = level_to_answer_in(body)
+        if isinstance(error, ProtocolError) and session.level != MQTT_5:
+            raise error  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
+        if isinstance(error, LimitError):
+            session.frontend.counters.limited[error.limit] += 1
+        # 5.0 section 4.13.1. Without a Reason String: its Maximum Packet Size is not known [MQTT-3.1.2-24].
+        session.problem_information = False
+        self._refuse(ConnectRefusedError(error.code, error.text))
 
     def _authenticated(self, result: Identity | ConnectRefusedError) -> None:
         session = self._session

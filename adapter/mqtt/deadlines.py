@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ LATE = 0.5  # seconds that a look comes late only if the whole process stood sti
 
 
 class Deadlines:
-    """Looks once a second, while there is somebody to look at.
+    """Looks at each whole second, while there is somebody to look at: never early, a second late at most.
 
     After a standstill (no CPU, a paused container) the timers run before the sockets are read: whoever sent something
-    meanwhile is heard first. A look that comes late is put off, once, for a second.
+    meanwhile is heard first. A look that comes late is put off, once, to the next second.
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -37,7 +38,9 @@ class Deadlines:
 
     def watch(self, one: Watched, at: float) -> None:
         """Call `one.check_deadline` soon after `at` (monotonic seconds), once."""
-        second = max(int(at), self._swept) + 1
+        if not self._seconds:
+            self._swept = int(self._timers.time())
+        second = max(ceil(at), self._swept + 1)
         one.watched_second = second
         self._seconds.setdefault(second, {})[one] = None
         if not self._running:
@@ -68,5 +71,6 @@ class Deadlines:
             self._plan(now)
 
     def _plan(self, now: float) -> None:
-        self._due = now + 1.0
-        self._timers.call_later(1.0, self._sweep)
+        wait = 1.0 - now % 1.0
+        self._due = now + wait
+        self._timers.call_later(wait, self._sweep)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
+from adapter.mqtt.connect import MQTT_5, peek_level
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.limits import Limit
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
@@ -46,6 +47,7 @@ class Inbound(ABC):
     """The reading half of a `Session`."""
 
     client_id: str
+    level: int
 
     __slots__ = (
         "_before_open",
@@ -77,6 +79,10 @@ class Inbound(ABC):
         """Take one that is no PUBLISH, without its fixed header. Raises ProtocolError."""
 
     @abstractmethod
+    def refuse_connect(self, body: bytes, error: ProtocolError) -> None:
+        """Refuse a CONNECT of which `body` is here; raises the error where that has no answer."""
+
+    @abstractmethod
     def yield_turn(self) -> None:
         """Take nothing more in this turn of the event loop."""
 
@@ -95,11 +101,12 @@ class Inbound(ABC):
     def receive(self, data: bytes) -> None:
         """What the socket brought. Never raises for what a peer sent."""
         frontend = self.frontend
-        now = self._last_received = frontend.time()
+        now = frontend.time()
         frontend.counters.bytes_received += len(data)
         if self._held is None:
             flow = self._flow
             if flow is not None and self.is_open and not self.pauses and flow.take_same_shape(data, now):
+                self._last_received = now
                 return
         else:
             held = self._held
@@ -114,9 +121,9 @@ class Inbound(ABC):
             data = held.bytes
             self._held = None
             frontend.packet_done(self)
-        self._process(data)
+        self._process(data, now)
 
-    def _process(self, data: bytes) -> None:
+    def _process(self, data: bytes, now: float) -> None:
         pos = 0
         end = len(data)
         try:
@@ -130,6 +137,8 @@ class Inbound(ABC):
                 pos = after
         except ProtocolError as error:
             self.end_for(error)
+        if pos:  # only whole packets are signs of life [MQTT-3.1.2-24, 5.0: 3.1.2-22]
+            self._last_received = now
         if pos < end and self._state is not CLOSED:
             waited_seconds = self._flow.waited_seconds if self._flow is not None else 0.0
             now = self.frontend.time()
@@ -181,28 +190,51 @@ class Inbound(ABC):
             if after > pos:
                 turns.take((after - pos) // PUBRELS_A_UNIT)
                 return after
-        return self._take_packet(data, pos, end)
+        return self._take_connect(data, pos, end) if self._state is State.NEW else self._take_packet(data, pos, end)
 
-    def _take_packet(self, data: bytes, pos: int, end: int) -> int:
-        first = data[pos]
-        if self._state is State.NEW and first >> 4 != PacketType.CONNECT:  # no need to wait for the rest of it
+    def _take_connect(self, data: bytes, pos: int, end: int) -> int:
+        if data[pos] >> 4 != PacketType.CONNECT:  # no need to wait for the rest of it
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the first packet is not a CONNECT [MQTT-3.1.0-1]")
         header = remaining_length(data, pos + 1)
         if header is None:
             return pos
         length, start = header
+        stop = start + length
+        body = data[start:stop]
         config = self.frontend.config
-        if start - pos + length > config.max_packet_size:
-            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.PACKET_SIZE, TOO_LARGE)
-        if self._state is State.NEW and start - pos + length > config.limits.connect_size:
-            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.CONNECT_SIZE, TOO_LARGE)
-        if start + length > end:
+        try:
+            if stop - pos > config.max_packet_size:
+                raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.PACKET_SIZE, TOO_LARGE)
+            if stop - pos > config.limits.connect_size:
+                raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.CONNECT_SIZE, TOO_LARGE)
+            if stop > end:
+                return pos
+            if peek_level(body) == MQTT_5:
+                remaining_length(data, pos + 1, minimal=True)
+        except ProtocolError as error:
+            self.refuse_connect(body, error)
             return pos
+        self._take_whole(data[pos], body)
+        return stop
+
+    def _take_packet(self, data: bytes, pos: int, end: int) -> int:
+        header = remaining_length(data, pos + 1, minimal=self.level == MQTT_5)
+        if header is None:
+            return pos
+        length, start = header
+        stop = start + length
+        if stop - pos > self.frontend.config.max_packet_size:
+            raise LimitError(ReasonCode.PACKET_TOO_LARGE, Limit.PACKET_SIZE, TOO_LARGE)
+        if stop > end:
+            return pos
+        self._take_whole(data[pos], data[start:stop])
+        return stop
+
+    def _take_whole(self, first: int, body: bytes) -> None:
         kind = first >> 4
         self.frontend.counters.packets_received[kind] += 1
         if kind == PacketType.CONNECT and self._state is not State.NEW:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a second CONNECT [MQTT-3.1.0-2]")
         if FIXED_FLAGS.get(kind) != first & 0x0F:
             raise MalformedPacketError("reserved type or flags of the fixed header [MQTT-2.2.2-2, 5.0: 2.1.3-1]")
-        self.take_packet(PacketType(kind), data[start : start + length])
-        return start + length
+        self.take_packet(PacketType(kind), body)

@@ -36,6 +36,13 @@ _TOPIC_TOO_LONG = Refusal(Reason.BAD_TOPIC, "the topic is longer than this serve
 Key = tuple[int, bytes, bytes]
 
 
+def topic_name(topic: bytes) -> str:
+    """The topic name of a PUBLISH, or the one that its alias stands for. Raises ProtocolError."""
+    if not topic:  # 5.0 section 3.3.2.1
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
+    return decode_topic_name(topic)
+
+
 class Lookups:
     """Belongs to one open session."""
 
@@ -66,9 +73,7 @@ class Lookups:
             if not frontend.turns.take(LOOKUP):
                 self._session.yield_turn()
                 return None
-            if not topic:  # 5.0 section 3.3.2.1
-                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
-            name = decode_topic_name(topic)
+            name = topic_name(topic)
             config = frontend.config
             if len(topic) > config.max_topic_length:
                 return self._limited(Limit.TOPIC_LENGTH, _TOPIC_TOO_LONG)

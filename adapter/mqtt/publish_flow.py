@@ -21,7 +21,7 @@ from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.exactly_once import QOS_2
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.limits import Limit
-from adapter.mqtt.lookups import Lookups
+from adapter.mqtt.lookups import Lookups, topic_name
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
@@ -89,11 +89,11 @@ class PublishFlow(Answers):
                 length = data[pos + 1]
                 start = pos + 2
                 if length >= LONG:
-                    if end - start > 0 and data[start] < LONG:  # two bytes: the usual case, without a call
+                    if end - start > 0 and 0 < data[start] < LONG:  # two bytes: the usual case, without a call
                         length += (data[start] << 7) - LONG
                         start += 1
                     else:
-                        header = remaining_length(data, pos + 1)
+                        header = remaining_length(data, pos + 1, minimal=v5)
                         if header is None:
                             break
                         length, start = header
@@ -112,7 +112,7 @@ class PublishFlow(Answers):
                         raise MalformedPacketError("packet identifier 0 [MQTT-2.3.1-1, 5.0: 2.2.1-3]")
                     if room <= 0:
                         if v5:  # the device was told the limit in the CONNACK (5.0 section 3.3.4)
-                            raise ProtocolError(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more than Receive Maximum")
+                            raise _beyond_receive_maximum(first, body, stop)
                         self._session.pause(Pause.WINDOW)
                         break
                 elif first & DUP:
@@ -131,6 +131,7 @@ class PublishFlow(Answers):
 
                 refusal: Refusal | None = None
                 if first & QOS_2_BIT and not self._claim_packet_id(first, packet_id):
+                    topic_name(topic)  # no look-up will check it
                     if run is not None:
                         self._put(run, size)
                         run = None
@@ -339,3 +340,12 @@ class PublishFlow(Answers):
         outcome = Outcome(DeliveryStatus.REFUSED, refusal.reason, refusal.text)
         self._answer(Answer([packet_id], outcome, self._frontend.time(), qos))
         return self.fail_connection(outcome, [packet_id])
+
+
+def _beyond_receive_maximum(first: int, body: int, stop: int) -> ProtocolError:
+    """Why a 5.0 connection ends at a PUBLISH beyond Receive Maximum: for that, unless the packet is malformed."""
+    if first & QOS_BITS == QOS_BITS:
+        return MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
+    if body >= stop:
+        return MalformedPacketError("a PUBLISH shorter than its topic says")
+    return ProtocolError(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more than Receive Maximum [MQTT-3.3.4-7]")

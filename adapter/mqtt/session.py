@@ -79,6 +79,10 @@ class Session(Inbound):
         else:
             take_control_packet(self, kind, body)
 
+    def refuse_connect(self, body: bytes, error: ProtocolError) -> None:
+        """See `Inbound`."""
+        Admission(self).refuse_unread(body, error)
+
     # -- CONNECT: what `Admission` does to its session -----------------------------------------------------------------
 
     @property
@@ -156,7 +160,7 @@ class Session(Inbound):
         if held is not None:
             if self._flow is not None:
                 self._flow.waited_seconds = now - held.read_at
-            self._process(held.bytes)
+            self._process(held.bytes, now)
             if self._flow is not None:
                 self._flow.waited_seconds = 0.0
         if self._at_eof and not self.pauses:

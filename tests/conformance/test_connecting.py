@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from adapter.errors import ConnectRefusedError
+from adapter.mqtt.limits import Limits
 from adapter.reasons import ReasonCode
 from tests.conformance.conversation import (
     CONNACK,
@@ -307,6 +308,17 @@ def test_no_packet_to_a_5_0_client_is_larger_than_it_takes() -> None:
     assert is_refused(limited(8), code=0x95)
 
 
+def test_a_connect_that_is_larger_than_the_server_takes_is_answered_in_5_0() -> None:
+    for limits in ({"max_packet_size": 1000}, {"limits": Limits(connect_size=1000)}):
+        for level, answer in ((4, b""), (5, b"\x20\x03\x00\x95\x00")):
+            world = World(**limits)  # type: ignore[arg-type]
+            device = world.accept()
+            device.send(connect(level=level, username="u" * 1000)[:20])
+            assert device.wire.take() == answer
+            assert device.wire.closed
+            assert sum(world.frontend.counters.limited.values()) == 1
+
+
 def test_a_refusal_before_the_maximum_packet_size_is_known_has_nothing_but_its_code() -> None:
     for bad in (hello(5, 3, text("c1")), hello(5, 2), hello(5, 2, text("c1"), as_level=6)):
         device = World().accept()
@@ -354,6 +366,20 @@ def test_any_packet_keeps_the_connection(level: int) -> None:
         conversation.say(sent)
     world.time.advance(14)
     assert not conversation.closed
+
+
+@BOTH
+def test_bytes_of_a_packet_that_is_not_whole_do_not_keep_the_connection(level: int) -> None:
+    world = World()
+    conversation = Conversation(level, connect(level=level, keep_alive=10), world=world)
+    slow = publish("t", b"x" * 100, level=level)
+    for n in range(14):
+        conversation.say(slow[n : n + 1])
+        world.time.advance(1)
+    assert not conversation.closed
+    conversation.say(slow[14:15])
+    world.time.advance(2)
+    assert conversation.closed
 
 
 @BOTH

@@ -127,6 +127,25 @@ def test_until_its_pubrel_a_qos_2_message_is_acknowledged_again_and_not_delivere
 
 
 @BOTH
+@pytest.mark.parametrize("topic", [b"\xff", b"a\0", b"a/+", b"#"])
+def test_a_repeated_publish_must_be_well_formed_too(level: int, topic: bytes) -> None:
+    conversation = Conversation(level)
+    conversation.say_and_wait(publish("t", b"1", qos=2, level=level))
+    told = conversation.say(publish(topic, b"1", qos=2, level=level, dup=True))
+    assert [(each.kind, each.body[0]) for each in told] == ([(DISCONNECT, MALFORMED)] if level == 5 else [])
+    assert conversation.closed
+
+
+@pytest.mark.parametrize("level", [4, 5])
+def test_a_repeated_publish_needs_a_topic(level: int) -> None:
+    conversation = Conversation(level)
+    conversation.say_and_wait(publish("t", b"1", qos=2, level=level))
+    told = conversation.say(publish("", b"1", qos=2, level=level, dup=True))
+    assert [(each.kind, each.body[0]) for each in told] == ([(DISCONNECT, PROTOCOL_ERROR)] if level == 5 else [])
+    assert conversation.closed
+
+
+@BOTH
 def test_after_its_pubcomp_a_packet_identifier_stands_for_a_new_message(level: int) -> None:
     conversation = Conversation(level)
     for payload in (b"1", b"2"):
@@ -226,6 +245,14 @@ def test_a_5_0_device_may_have_receive_maximum_unacknowledged_and_not_one_more()
     assert kinds(conversation.say(*within, publish("t", qos=0, level=5), PINGREQ)) == [PINGRESP]
     [told] = conversation.say(publish("t", packet_id=4, level=5))
     assert (told.kind, told.body[0]) == (DISCONNECT, 0x93)
+    assert conversation.closed
+
+
+@pytest.mark.parametrize("bad", [publish("t", qos=3, level=5), packet(0x32, b"\x01\0t\0\1\0")])
+def test_a_malformed_publish_beyond_receive_maximum_is_called_malformed(bad: bytes) -> None:
+    conversation = Conversation(5, world=World(receive_maximum=1))
+    [told] = conversation.say(publish("t", level=5), bad)
+    assert (told.kind, told.body[0]) == (DISCONNECT, MALFORMED)
     assert conversation.closed
 
 

@@ -97,6 +97,20 @@ def test_a_remaining_length_of_five_bytes_is_malformed(level: int, length: bytes
 def test_a_variable_byte_integer_longer_than_it_must_be_is_malformed() -> None:
     body = text("t") + b"\0\1" + b"\x80\x00" + b"x"
     assert ends(5, packet(0x32, body), code=MALFORMED)
+    for whole in (publish("t", level=5), publish("t", b"x" * 121, level=5), b"\xc0\0"):
+        longer = whole[:1] + bytes([whole[1] | 0x80, 0]) + whole[2:]
+        assert ends(5, longer, code=MALFORMED)
+        assert ends(5, whole[:1] + bytes([whole[1] | 0x80, 0x80, 0]) + whole[2:], code=MALFORMED)
+    hello = connect(level=5)
+    assert is_refused(hello[:1] + bytes([hello[1] | 0x80, 0]) + hello[2:], code=MALFORMED)
+
+
+def test_3_1_1_does_not_ask_for_the_shortest_remaining_length() -> None:
+    def longer(whole: bytes) -> bytes:
+        return whole[:1] + bytes([whole[1] | 0x80, 0]) + whole[2:]
+
+    conversation = Conversation(4, longer(connect()))
+    assert [each.kind for each in conversation.say_and_wait(longer(publish("t")), longer(b"\xc0\0"))] == [13, PUBACK]
 
 
 def test_a_5_0_packet_without_properties_says_so() -> None:

@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize(("packet", "frame"), [("1000", 1_048_576), ("262144", 1_048_576), ("1000000", 4_000_000)])
+@pytest.mark.parametrize(("packet", "frame"), [("2000", 1_048_576), ("262144", 1_048_576), ("1000000", 4_000_000)])
 def test_a_websocket_frame_may_be_larger_than_any_packet(packet: str, frame: int) -> None:
-    websocket = layers(load_settings({"ADAPTER_MQTT__MAX_PACKET_SIZE": packet}), websocket=True).websocket
+    websocket = layers(
+        load_settings({"ADAPTER_MQTT__MAX_PACKET_SIZE": packet, "ADAPTER_KAFKA__MAX_BATCH_SIZE": "2000000"}),
+        websocket=True,
+    ).websocket
     assert websocket is not None
     assert websocket.max_frame_size == frame
 

@@ -1,9 +1,61 @@
-"""`adapter.mqtt.deadlines`: nobody is judged by a clock that ran while the process stood still."""
+"""`adapter.mqtt.deadlines`: nobody is judged early, much too late, or by a clock that ran while all stood still."""
 
 from __future__ import annotations
 
+import pytest
+
+from adapter.mqtt.deadlines import Deadlines
+from tests.support.fakes import VirtualTime
 from tests.support.front_end import World
 from tests.support.packets import PINGREQ
+
+
+class One:
+    """Remembers when it was looked at."""
+
+    def __init__(self) -> None:
+        self.watched_second = 0
+        self.looked_at: list[float] = []
+
+    def check_deadline(self, now: float) -> None:
+        self.looked_at.append(now)
+
+
+@pytest.mark.parametrize("begun", [0.0, 0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("seconds", [0.5, 1.0, 1.5, 4.25, 15.0])
+def test_a_deadline_is_noticed_within_a_second_and_never_early(begun: float, seconds: float) -> None:
+    time = VirtualTime()
+    deadlines = Deadlines(time)
+    time.advance(3 + begun)
+    other, one = One(), One()
+    deadlines.watch(other, time.now + 0.1)
+    time.advance(0.3)
+    at = time.now + seconds
+    deadlines.watch(one, at)
+    time.advance(100)
+    [looked] = one.looked_at
+    assert 0 <= looked - at <= 1
+
+
+def test_a_deadline_that_has_passed_is_noticed_at_the_next_second() -> None:
+    time = VirtualTime()
+    deadlines = Deadlines(time)
+    time.advance(500.25)
+    one = One()
+    deadlines.watch(one, 3.0)
+    time.advance(1)
+    assert one.looked_at == [1501.0]
+
+
+def test_who_is_forgotten_is_not_looked_at_and_nobody_is_waited_for() -> None:
+    time = VirtualTime()
+    deadlines = Deadlines(time)
+    one = One()
+    deadlines.watch(one, time.now + 5)
+    deadlines.forget(one)
+    time.advance(10)
+    assert one.looked_at == []
+    assert time.waiting == 0
 
 
 def test_who_sent_something_while_the_process_stood_still_is_heard_before_it_is_judged() -> None:

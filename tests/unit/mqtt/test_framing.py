@@ -32,6 +32,14 @@ def test_a_remaining_length_of_five_bytes_is_malformed_as_soon_as_the_fourth_is_
         remaining_length(bytes.fromhex("c0" + raw), 1)
 
 
+@pytest.mark.parametrize("raw", ["8000", "808000", "80808000", "ff00"])
+def test_a_remaining_length_of_more_bytes_than_it_must_have_is_malformed_where_it_must_be_minimal(raw: str) -> None:
+    data = bytes.fromhex("c0" + raw)
+    assert remaining_length(data, 1) is not None
+    with pytest.raises(MalformedPacketError):
+        remaining_length(data, 1, minimal=True)
+
+
 def test_the_size_of_a_packet_counts_its_header() -> None:
     assert packet_size(bytearray.fromhex("30 05 0001")) == 7
     assert packet_size(bytearray.fromhex("30 8001 0001")) == 131
