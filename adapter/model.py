@@ -217,6 +217,9 @@ class Owner(Protocol):
     def split(self, run: Run) -> list[Run]:
         """Put two halves in the place of a run of several messages, and return them."""
 
+    def abandon(self, fault: Exception) -> None:
+        """Its own code has raised this: it ends, and nobody else."""
+
 
 class Sink(Protocol):
     """Where a route's runs go: a lane."""

@@ -19,6 +19,9 @@ class Waiter(Protocol):
     def room_again(self) -> None:
         """Try again; there may be too little room, and another wait."""
 
+    def abandon(self, fault: Exception) -> None:
+        """Its own code has raised this: it ends, and nobody else."""
+
 
 class Budget:
     """Counts bytes of records from the lane's taking them until Kafka's answer. All sizes in bytes."""
@@ -80,4 +83,7 @@ class Budget:
                 break
             waiter = next(iter(waiting))
             del waiting[waiter]
-            waiter.room_again()
+            try:
+                waiter.room_again()
+            except Exception as fault:  # noqa: BLE001 - the others wait for room too
+                waiter.abandon(fault)

@@ -236,7 +236,10 @@ class Pipeline:
             budget.credit(owner, run.size)
             touched[owner] = None
         for owner in touched:
-            owner.settled()
+            try:
+                owner.settled()
+            except Exception as fault:  # noqa: BLE001 - the others must hear of theirs, and the budget too
+                owner.abandon(fault)
 
     def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
         """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them.

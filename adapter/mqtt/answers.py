@@ -127,7 +127,7 @@ class Answers:
         self.window.add(joined)
         if before is not None:  # of a connection that has gone: this one joins in its place
             before.outcome = HANDED_OVER
-            before.successor.settled()
+            self._frontend.tell([before.successor])
 
     def _answer(self, answer: Answer) -> None:
         self.window.add(answer)
@@ -302,6 +302,10 @@ class Answers:
                 ids = [data[at + PACKET_ID : at + SIZE] for at in range(pos, after, SIZE)]
                 self._session.write(PUBCOMP + PUBCOMP.join(ids))
         return after
+
+    def abandon(self, fault: Exception) -> None:
+        """See `Owner`."""
+        self._session.abandon(fault)
 
     def split(self, run: Run) -> list[Run]:
         """Put two halves in the place of a run of several messages."""

@@ -210,7 +210,11 @@ class Frontend:
         self._telling = True
         try:
             while self._to_tell:
-                self._to_tell.popleft().settled()
+                flow = self._to_tell.popleft()
+                try:
+                    flow.settled()
+                except Exception as fault:  # noqa: BLE001 - the others must hear of theirs
+                    flow.abandon(fault)
         finally:
             self._telling = False
 

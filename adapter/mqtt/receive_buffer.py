@@ -20,7 +20,10 @@ class ReceiveBuffer:
     def __init__(self, data: bytes, read_at: float) -> None:
         self.read_at = read_at
         self._data = bytearray(data)
-        self._need = packet_size(self._data) if len(data) >= FIXED_HEADER else FIXED_HEADER
+        try:
+            self._need = packet_size(self._data)
+        except MalformedPacketError:  # said in its turn
+            self._need = 0
         self._seen = 0  # where the first packet begins that was not looked at for pings; maybe behind the data
 
     def add(self, data: bytes, read_at: float) -> None:

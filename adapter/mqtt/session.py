@@ -238,6 +238,13 @@ class Session(Inbound):
         )
         self.end(error.code, "protocol_error", error.text)
 
+    def abandon(self, fault: Exception) -> None:
+        """Our own code has raised this: end the connection, without a word, for writing may be what has failed."""
+        self.frontend.log.warning(
+            "internal error, closing", client_id=self.client_id, peer=self.peer.address, exc_info=fault
+        )
+        self._close("internal_error")
+
     def end(self, code: ReasonCode | None, cause: str, text: str | None = None) -> None:
         """Close, once; a 5.0 device that is connected is told why first [MQTT-4.13.1-1]."""
         if self._state is State.OPEN and self.level == MQTT_5 and code is not None:

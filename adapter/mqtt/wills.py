@@ -106,6 +106,10 @@ class LastWill:
         """It is one message."""
         raise AssertionError(run)
 
+    def abandon(self, fault: Exception) -> None:
+        """See `Owner`: there is nothing to end."""
+        self._wills.fault(self, fault)
+
 
 class Wills:
     """Of all devices of this process."""
@@ -264,6 +268,10 @@ class Wills:
         if outcome is not ACKNOWLEDGED:
             self._lost(will, outcome.reason, outcome.text)
         self._forget(will)
+
+    def fault(self, will: LastWill, fault: Exception) -> None:
+        """Our own code has raised this while its outcome was told."""
+        self._frontend.log.warning("internal error", client_id=will.identity.client_id, exc_info=fault)
 
     def _lost(self, will: LastWill, reason: Reason | None, text: str) -> None:
         self._frontend.log.warning("will lost", client_id=will.identity.client_id, reason=reason, text=text)

@@ -35,9 +35,9 @@ PACKET_TYPES = (
 
 # Why a connection ended, in the front end's words; a word that is not here is counted as `other`.
 CLOSE_CAUSES = (
-    "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "handshake_timeout", "keep_alive",
-    "message_refused", "protocol_error", "refused", "shutdown", "slow_reader", "slow_sender",
-    "taken_over", "turned_away",
+    "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "handshake_timeout",
+    "internal_error", "keep_alive", "message_refused", "protocol_error", "refused", "shutdown", "slow_reader",
+    "slow_sender", "taken_over", "turned_away",
 )  # fmt: skip
 OTHER = "other"
 # … and left a Will to be published.

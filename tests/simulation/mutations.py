@@ -79,8 +79,8 @@ def _takes_what_is_settled_anywhere(self: AckWindow) -> list[Any]:
 
 
 def _acknowledges_a_repeat_at_once(original: Any) -> Any:
-    def join_in(self: Answers, origin: Answers, packet_id: bytes) -> None:
-        original(self, origin, packet_id)
+    def join_in(self: Answers, origin: Answers, packet_id: bytes, qos: int) -> None:
+        original(self, origin, packet_id, qos)
         assert origin.joined is not None
         origin.joined[packet_id].outcome = ACKNOWLEDGED
         self.answers_ready = True

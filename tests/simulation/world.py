@@ -38,7 +38,14 @@ DOWN = 0.7  # seconds between two processes
 CLOSED_WITHIN = 4.0  # seconds: closings are paced
 ROUND_TRIPS = 4
 CALM = 4.0  # seconds after which a fault has no consequences any more, for a drain
-FAULTS_OF_OURS = ("a task of the producer failed", "topic look-up failed", "authentication failed", "protocol error")
+FAULTS_OF_OURS = (
+    "a task of the producer failed",
+    "topic look-up failed",
+    "authentication failed",
+    "protocol error",
+    "internal error",
+    "internal error, closing",
+)
 
 
 @dataclass

@@ -107,9 +107,16 @@ class FakeOwner:
         self.fails = fails
         self.successors: list[FakeOwner] = []
         self.runs: list[Run] = []
+        self.fault: Exception | None = None  # what `settled` raises
+        self.abandoned: list[Exception] = []
 
     def settled(self) -> None:
         self.settled_calls += 1
+        if self.fault is not None:
+            raise self.fault
+
+    def abandon(self, fault: Exception) -> None:
+        self.abandoned.append(fault)
 
     def fail_connection(self, outcome: Outcome, _: list[bytes]) -> bool:
         return self.fails or outcome.status is not DeliveryStatus.REFUSED

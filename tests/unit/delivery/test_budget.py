@@ -11,11 +11,18 @@ class Waiter:
         self.calls = 0
         self.again = again
         self.budget = budget
+        self.fault: Exception | None = None  # what `room_again` raises
+        self.abandoned: Exception | None = None
 
     def room_again(self) -> None:
         self.calls += 1
         if self.again:
             self.budget.wait(self)
+        if self.fault is not None:
+            raise self.fault
+
+    def abandon(self, fault: Exception) -> None:
+        self.abandoned = fault
 
 
 def test_nobody_waits_below_the_soft_mark() -> None:
@@ -93,3 +100,16 @@ def test_a_connection_that_has_gone_is_not_called() -> None:
     budget.forget(waiter)
     budget.release(1000)
     assert waiter.calls == 0
+
+
+def test_one_that_fails_while_it_goes_on_is_abandoned_and_the_others_go_on() -> None:
+    budget, owner = Budget(1000), FakeOwner()
+    broken, good = Waiter(budget), Waiter(budget)
+    broken.fault = RuntimeError("no")
+    budget.charge(owner, 1000)
+    budget.wait(broken)
+    budget.wait(good)
+    budget.release(1000)
+    assert broken.abandoned is broken.fault
+    assert good.calls == 1
+    assert good.abandoned is None

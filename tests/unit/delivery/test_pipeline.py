@@ -465,3 +465,21 @@ def test_with_compression_kafka_decides_whether_a_record_is_too_large() -> None:
     FakeOwner().publish(world.lane, b"x" * 5000)
     world.time.turn()
     assert [batch.count for batch in world.kafka.sent] == [1]
+
+
+@pytest.mark.parametrize("error", [None, RejectedError("no")], ids=["acknowledged", "refused"])
+def test_an_owner_that_fails_while_it_is_told_is_abandoned_and_the_others_are_told(
+    world: World, error: KafkaError | None
+) -> None:
+    broken, good = FakeOwner(), FakeOwner()
+    broken.fault = RuntimeError("no")
+    broken.publish(world.lane, b"1")
+    good.publish(world.lane, b"2")
+    world.time.turn()
+    while world.kafka.waiting:
+        world.kafka.answer(error)
+        world.time.turn()
+    assert broken.abandoned == [broken.fault]
+    assert good.settled_calls == 1
+    assert good.abandoned == []
+    world.assert_nothing_left()
