@@ -1,17 +1,18 @@
-"""What an operator can set: every `ADAPTER_…` variable, checked together before anything starts.
+"""Every `ADAPTER_…` variable an operator can set. All are checked together before anything starts.
 
-    kinds.py        the forms a value can take (port, list, JSON, server list …)
-    parts.py        one frozen class per part; the descriptions there are the only source of the generated tables
-    root.py         all parts together, and the values that follow from others
-    rules.py        what must hold between variables: delivery semantics, sizes, times
-    listeners.py    … for the listeners
-    security.py     … and for the connection to Kafka
+    kinds.py        the types of values (port, list, JSON, server list …)
+    parts.py        one frozen class per part of the adapter; its descriptions are the source of the generated tables
+    limits.py       … and one for what a single peer may use
+    root.py         all parts together, and the defaults that depend on other values
+    rules.py        rules between variables: delivery semantics, sizes, times
+    listeners.py    rules for the listeners
+    security.py     rules for the connection to Kafka
     problem.py      a broken rule
-    catalogue.py    the variables as a list, and the texts made of it
-    reading.py      names and `_FILE` forms
-    environment.py  from an environment to `Settings`, or every problem at once
+    catalogue.py    the list of variables, and the texts generated from it
+    reading.py      variable names and `_FILE` forms
+    environment.py  from an environment to `Settings`, or all problems at once
 
-Nothing of `routing`, `mqtt`, `delivery`, `kafka` or `identity` imports this package.
+`routing`, `mqtt`, `delivery`, `kafka` and `identity` never import this package.
 """
 
 from adapter.settings.catalogue import Variable, describe, render_env_example, render_markdown_table

@@ -1,4 +1,4 @@
-"""Prints the texts that are made of the settings; see `catalogue.py`."""
+"""Prints the texts generated from the settings; see `catalogue.py`."""
 
 import sys
 

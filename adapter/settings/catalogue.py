@@ -1,6 +1,6 @@
-"""The variables as a list, read off the classes, and the two texts for operators that are made of it.
+"""The list of variables, derived from the classes, and the two texts for operators generated from it.
 
-python -m adapter.settings              the table of README.md, between its settings markers
+python -m adapter.settings              the table in README.md, between the settings markers
 python -m adapter.settings --env        config/adapter.env.example
 """
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 EXAMPLE_WIDTH = 110
 EXAMPLE_HEAD = """\
-# Every setting of the adapter, with its default. Remove the # in front of a name to set it.
-# Any variable may end in _FILE instead: then its value is read from that file, as with mounted secrets.
+# Every setting of the adapter with its default. Remove the # in front of a name to set it.
+# Append _FILE to any name to read the value from a file, for example a mounted secret.
 # This file is generated: python -m adapter.settings --env > config/adapter.env.example
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable. `path` leads to its field; `default` is as an operator would write it, "" for none."""
+    """One environment variable. `path` leads to its field; `default` is written as an operator would, "" if none."""
 
     name: str
     default: str
@@ -40,7 +40,7 @@ class Variable:
 
 @cache
 def describe() -> tuple[Variable, ...]:
-    """Every variable, in the order of the classes."""
+    """List every variable in the order of the classes."""
     return tuple(_walk(Settings, PREFIX, ()))
 
 
@@ -50,7 +50,7 @@ def by_name() -> dict[str, Variable]:
 
 
 def render_markdown_table() -> str:
-    """Every variable as a row of a Markdown table."""
+    """Render one row of a Markdown table per variable."""
     rows = ["| variable | default | meaning |", "|---|---|---|"]
     for variable in describe():
         default = f"`{variable.default}`" if variable.default else "none"
@@ -59,7 +59,7 @@ def render_markdown_table() -> str:
 
 
 def render_env_example() -> str:
-    """Every variable as a commented line of an environment file, under its description."""
+    """Render an environment file: each variable commented out, below its description."""
     parts = [EXAMPLE_HEAD]
     for variable in describe():
         text = textwrap.fill(

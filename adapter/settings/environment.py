@@ -1,7 +1,7 @@
-"""From an environment to `Settings`, or to a ConfigurationError that holds every problem at once.
+"""Turns an environment into `Settings`, or raises a ConfigurationError with every problem at once.
 
-A line about a variable is `NAME: 'value' what is wrong; what to do`. The values of secrets, of files, and of variables
-that are not known (one may be a secret's misspelt name), are never in it.
+A problem reads `NAME: 'value' what is wrong; what to do`. It never shows the value of a secret, of a `_FILE` variable,
+or of an unknown variable, whose name may be a misspelt secret.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TEXTS = {
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read and check every `ADAPTER_…` variable of `environ`; raises ConfigurationError with all problems."""
+    """Read and check every `ADAPTER_…` variable in `environ`. Raises ConfigurationError with all problems."""
     values, problems = read_values(environ)
     settings, broken = _validated(values)
     problems += [_line(values, name, text) for name, text in broken.items()]
@@ -49,7 +49,7 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
     problems += [
         _line(values, problem.variable, problem.text, problem.value)
         for problem in check(settings, given)
-        # What is wrong already has no say in what else is.
+        # A rule about a value that is already invalid would only repeat the problem.
         if not broken.keys() & {problem.variable, *problem.others}
     ]
     if problems:
@@ -58,14 +58,14 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _validated(values: Mapping[str, Given]) -> tuple[Settings, dict[str, str]]:
-    """Make the settings, and find what is wrong with the values that cannot be taken; their defaults stand in."""
+    """Build the settings; invalid values are replaced by their defaults, and returned as variable → problem."""
     source = EnvSettingsSource(Settings, case_sensitive=False)
     source.env_vars = {name.lower(): given.text for name, given in values.items()}
     try:
         return Settings(**source()), {}
     except ValidationError as error:
         details = error.errors(include_url=False)
-    # Outside the handler: the exception that is raised in the end must not carry this one, which holds the values.
+    # Outside the handler: the final exception must not carry this one as its context, because it holds the values.
     variables = {variable.path: variable.name for variable in describe()}
     broken: dict[str, str] = {}
     for detail in details:
@@ -77,7 +77,7 @@ def _validated(values: Mapping[str, Given]) -> tuple[Settings, dict[str, str]]:
 
 
 def _line(values: Mapping[str, Given], name: str, text: str, derived: Any = None) -> str:
-    """Name the variable, its value (or the one that is in force without one) and what is wrong with it."""
+    """Name the variable, its value (given, or `derived` by default) and the problem."""
     variable = by_name()[name]
     given = values.get(name)
     if given is not None and not given.text and derived is None:

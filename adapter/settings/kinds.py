@@ -1,6 +1,6 @@
-"""The forms that a variable's value can take, and what is said about one that does not have its form.
+"""The types of values, and the messages for values that do not fit.
 
-A text raised here ends the sentence `VARIABLE: 'value' …`: it says what is wrong and what to write instead.
+A message raised here ends the sentence `VARIABLE: 'value' …`. It says what is wrong and what to write instead.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from adapter.model import Delivery
 
 EMBEDDED = "embedded"
 
-# A host name, an IPv4 address or an IPv6 address in brackets, and a port.
+# A host name, an IPv4 address, or an IPv6 address in brackets; then a port.
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})")
 _MAX_PORT = 65_535
-# A path without query and fragment; and what a browser sends as its page's origin (RFC 6454 section 6.2).
+# A path without query and fragment, and the origin that a browser sends for its page (RFC 6454 section 6.2).
 _PATH = re.compile(r"/[^\s?#]*")
 _ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 _PLUGIN_CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Puback(StrEnum):
-    """When a PUBLISH with QoS 1 is acknowledged."""
+    """When a PUBLISH with QoS 1 or 2 is acknowledged."""
 
     AFTER_KAFKA = "after_kafka"
     ON_RECEIPT = "on_receipt"
 
 
 class TlsVersion(StrEnum):
-    """The oldest version of TLS that is spoken to devices."""
+    """The oldest TLS version that devices may use."""
 
     V1_2 = "1.2"
     V1_3 = "1.3"
 
 
 class ClientCertificates(StrEnum):
-    """Whether devices show certificates."""
+    """Whether devices must present certificates."""
 
     OFF = "off"
     OPTIONAL = "optional"
@@ -50,7 +50,7 @@ class ClientCertificates(StrEnum):
 
 
 class Acks(StrEnum):
-    """Kafka's `acks`: who must have a record before the broker answers."""
+    """Kafka's `acks`: which replicas must have a record before the broker answers."""
 
     ALL = "all"
     ONE = "1"
@@ -84,17 +84,17 @@ class SecurityProtocol(StrEnum):
 
     @property
     def uses_tls(self) -> bool:
-        """Whether the connection is encrypted."""
+        """Whether connections are encrypted."""
         return self in {SecurityProtocol.SSL, SecurityProtocol.SASL_SSL}
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether the adapter names itself with user name and password."""
+        """Whether the adapter authenticates with a user name and a password."""
         return self in {SecurityProtocol.SASL_PLAINTEXT, SecurityProtocol.SASL_SSL}
 
 
 class SaslMechanism(StrEnum):
-    """Kafka's `sasl.mechanism`, as far as it takes a user name and a password."""
+    """The values of Kafka's `sasl.mechanism` that use a user name and a password."""
 
     PLAIN = "PLAIN"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
@@ -102,7 +102,7 @@ class SaslMechanism(StrEnum):
 
 
 class LogLevel(StrEnum):
-    """The least important line that is written."""
+    """The lowest level that is logged."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -111,7 +111,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """For machines, or for people."""
+    """JSON for machines, or text for people."""
 
     JSON = "json"
     CONSOLE = "console"
@@ -146,42 +146,44 @@ def _servers(value: str) -> str:
     for server in servers:
         match = _SERVER.fullmatch(server)
         if match is None or not 0 < int(match[2]) <= _MAX_PORT:
-            raise ValueError(f"must be host:port, with commas between several, or {EMBEDDED}")
+            raise ValueError(f"must be host:port, separated by commas if there are several, or {EMBEDDED}")
     return ",".join(servers)
 
 
 def _names(value: Any) -> Any:
-    """Take names with commas between them."""
+    """Split a comma-separated list."""
     return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
 
 def _hosts(value: str) -> str:
     hosts = [host.strip() for host in value.split(",")]
     if not all(hosts):
-        raise ValueError("must be an address, or several with commas between")
+        raise ValueError("must be an address, or several separated by commas")
     return ",".join(hosts)
 
 
 def _network(value: Any) -> Any:
-    with suppress(ValueError):  # its text holds the value, which may be what a wrong file holds
+    with suppress(ValueError):  # its message holds the value, which may be the content of a wrong file
         return ip_network(value)
-    raise ValueError("must hold addresses and networks only, as 10.1.2.3 or 10.1.2.0/24")
+    raise ValueError("must contain only addresses and networks, such as 10.1.2.3 or 10.1.2.0/24")
 
 
 def _path(value: str) -> str:
     if not _PATH.fullmatch(value):
-        raise ValueError("must be the path of a URL, as /mqtt")
+        raise ValueError("must be a URL path, such as /mqtt")
     return value
 
 
 def _origin(value: str) -> str:
     if not _ORIGIN.fullmatch(value):
-        raise ValueError("must hold origins only, as https://example.com or http://localhost:8000, without a path")
+        raise ValueError(
+            "must contain only origins, such as https://example.com or http://localhost:8000, without path"
+        )
     return value.lower()
 
 
 def _gateways(value: Any) -> Any:
-    """Take a JSON list, or names with commas between them."""
+    """Accept a JSON list or a comma-separated list."""
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):
@@ -195,12 +197,12 @@ def _gateways(value: Any) -> Any:
 def _gateway(name: str) -> str:
     auth_id, separator, tenant = name.rpartition("@")
     if not (auth_id and separator and tenant):
-        raise ValueError("must hold user names of the form auth-id@tenant only")
+        raise ValueError("must contain only user names of the form auth-id@tenant")
     return name
 
 
 def _plugins(value: Any) -> Any:
-    """Take a JSON object: plugin class → its configuration. An error never shows the text: it may hold secrets."""
+    """Parse a JSON object: plugin class → its configuration. Errors never show the text, which may hold secrets."""
     if not isinstance(value, str):
         return value
     plugins = _json(value) if value.strip() else {}
@@ -211,7 +213,7 @@ def _plugins(value: Any) -> Any:
 
 def _plugin_class(name: str) -> str:
     if not _PLUGIN_CLASS.fullmatch(name):
-        raise ValueError("must have dotted class names as keys, as in amqtt.plugins.authentication.FileAuthPlugin")
+        raise ValueError("must have dotted class names as keys, like amqtt.plugins.authentication.FileAuthPlugin")
     return name
 
 

@@ -1,4 +1,4 @@
-"""The rules of the listeners: what TLS needs, and what is set and would be ignored."""
+"""The rules for the listeners: settings that TLS needs, and settings that would be ignored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CRLFILE = "ADAPTER_TLS__CRLFILE"
 
 
 def check_listeners(settings: Settings) -> Iterator[Problem]:
-    """Find what the encrypted listeners lack, and what nothing uses."""
+    """Find the settings that the encrypted listeners lack, and those that no listener uses."""
     tls = settings.tls
     for port, value in ((TLS_PORT, tls.port), (WSS_PORT, settings.wss.port)):
         if value is not None and tls.certfile is None:
@@ -50,7 +50,7 @@ def check_listeners(settings: Settings) -> Iterator[Problem]:
 
 
 def _certificate_identity(settings: Settings) -> Iterator[Problem]:
-    """Identity knows what a pattern must be; it is asked here so that its problem comes with all others."""
+    """Validate the pattern with `identity`, which owns its syntax, so that its problem is reported with all others."""
     pattern = settings.auth.certificate_identity
     if pattern is None:
         return
@@ -61,16 +61,16 @@ def _certificate_identity(settings: Settings) -> Iterator[Problem]:
         CertificateNames(pattern)
     except ConfigurationError as error:
         text = error.problems[0].removeprefix(f"{CERTIFICATE_IDENTITY}: ")
-        yield Problem(CERTIFICATE_IDENTITY, pattern, f"is no pattern: {text}")
+        yield Problem(CERTIFICATE_IDENTITY, pattern, f"is not a valid pattern: {text}")
 
 
 def uses_tls(settings: Settings) -> bool:
-    """Whether a listener is encrypted."""
+    """Whether any listener is encrypted."""
     return settings.tls.port is not None or settings.wss.port is not None
 
 
 def takes_devices(settings: Settings) -> bool:
-    """Whether there is a listener at all."""
+    """Whether any listener is on."""
     mqtt = settings.mqtt
     ports = (mqtt.port, settings.tls.port, settings.ws.port, settings.wss.port)
     return mqtt.unix_socket is not None or any(port is not None for port in ports)

@@ -1,11 +1,11 @@
-"""A broken rule between variables, as `rules` and `security` find them and `environment` tells them."""
+"""A broken rule between variables: found by `rules`, `listeners` and `security`, reported by `environment`."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """The variable to mend first, its value (None: not shown), what is wrong and the remedy; who else takes part."""
+    """`variable` is to be fixed first, `others` are involved; a `value` of None is not shown; `text` names the fix."""
 
     variable: str
     value: object

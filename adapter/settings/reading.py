@@ -1,4 +1,4 @@
-"""Which variables of an environment are meant for the adapter, and their values: names, `_FILE` forms, misspellings."""
+"""Finds the adapter's variables in an environment and reads their values: names, `_FILE` forms, misspellings."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FILE_SUFFIX = "_FILE"
-# More than any secret needs; /dev/zero must not fill the memory.
+# More than any secret needs. The limit keeps /dev/zero from filling the memory.
 LARGEST_FILE = 1_048_576
 
-# Kubernetes (and Docker's links) describe a service named `adapter…` in variables of these forms to every container
-# near it. They are not the operator's words, and none can be meant for us: we have no such endings or no such values.
+# Kubernetes (and Docker links) announce a service named `adapter…` to other containers in variables of these forms.
+# The operator did not write them, and none can be ours: no setting has such a name or such a value.
 _SERVICE_NAME = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 _SERVICE_URL = re.compile(r"(tcp|udp|sctp)://.*")
 
-# Settings of Kafka's producer that are fixed on purpose, without punctuation.
-_RETRIES = "retries are without limit within ADAPTER_KAFKA__DELIVERY_TIMEOUT_MS; set that instead"
+# Settings of Kafka's producer that are fixed on purpose; names without punctuation.
+_RETRIES = "retries are limited only by ADAPTER_KAFKA__DELIVERY_TIMEOUT_MS, which can be set instead"
 _IN_FLIGHT = "one request is in flight per broker, which keeps the order with or without idempotence"
 _PARTITIONER = "records go to the partition that the Java client's default partitioner chooses for their key"
 _FIXED = {
@@ -40,14 +40,14 @@ _FIXED = {
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value that the operator gave; what came out of a file is shown nowhere, for it may be the wrong file."""
+    """A value that the operator gave. A value from a file is never shown: it may be the wrong file."""
 
     text: str
     from_file: bool = False
 
 
 def read_values(environ: Mapping[str, str]) -> tuple[dict[str, Given], list[str]]:
-    """Find the variables that are set, in the catalogue's order, and a line for each problem with a name or a file."""
+    """Return the variables that are set, in the catalogue's order, and a line per problem with a name or a file."""
     known = by_name()
     values: dict[str, Given] = {}
     problems: list[str] = []
@@ -62,7 +62,7 @@ def read_values(environ: Mapping[str, str]) -> tuple[dict[str, Given], list[str]
                 values[name] = Given(_read(environ[file_name]), from_file=True)
             except (OSError, ValueError) as error:
                 problems.append(
-                    f"{file_name}: {environ[file_name]!r} {why_unreadable(error)}; mend the path or the file"
+                    f"{file_name}: {environ[file_name]!r} {why_unreadable(error)}; fix the path or the file"
                 )
     for name, value in sorted(environ.items()):
         if name not in known and name.removesuffix(FILE_SUFFIX) not in known:
@@ -73,7 +73,7 @@ def read_values(environ: Mapping[str, str]) -> tuple[dict[str, Given], list[str]
 
 
 def why_unreadable(error: OSError | ValueError) -> str:
-    """Say why a file could not be read, as the end of a sentence that begins with its name."""
+    """Say why a file could not be read, as the end of a sentence that starts with its name."""
     match error:
         case UnicodeDecodeError():
             return "is not UTF-8"
@@ -92,7 +92,7 @@ def _read(file_name: str) -> str:
 
 
 def _unknown(name: str, value: str) -> str | None:
-    """Say what is wrong with a variable that is none of ours; None when it is nobody's mistake."""
+    """Describe the problem with an unknown variable; None if it is not a mistake."""
     if not name.startswith(PREFIX):
         upper = name.upper()
         if upper in by_name() or upper.removesuffix(FILE_SUFFIX) in by_name():
@@ -103,9 +103,9 @@ def _unknown(name: str, value: str) -> str | None:
     tail = name.removeprefix(PREFIX)
     fixed = _FIXED.get(tail.removeprefix("KAFKA").replace("_", ""))
     if fixed is not None:
-        return f"cannot be set: {fixed}. Remove it"
+        return f"cannot be set: {fixed}; remove it"
     tails = [known.removeprefix(PREFIX) for known in by_name()]
     close = get_close_matches(tail, tails + [known + FILE_SUFFIX for known in tails], n=1)
     if close:
         return f"is not known; did you mean {PREFIX}{close[0]}?"
-    return "is not known; config/adapter.env.example has every variable"
+    return "is not known; config/adapter.env.example lists every variable"

@@ -1,4 +1,4 @@
-"""All settings together, and the values that follow from others when the operator did not give them."""
+"""All settings together, and the defaults that depend on other values."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NESTING = "__"
 
 
 class Settings(BaseSettings):
-    """Every setting of the adapter. Made by `load_settings` only: it checks the rules and fills in what follows.
+    """Every setting of the adapter. Create it with `load_settings`, which checks the rules and derives defaults.
 
     Times in seconds, sizes in bytes.
     """
@@ -34,7 +34,7 @@ class Settings(BaseSettings):
         extra="forbid",
         env_prefix=PREFIX,
         env_nested_delimiter=NESTING,
-        enable_decoding=False,  # `kinds` decodes JSON, so that a mistake is one problem among the others
+        enable_decoding=False,  # `kinds` decodes JSON, so that invalid JSON is reported with all other problems
         validate_default=True,
     )
 
@@ -45,23 +45,26 @@ class Settings(BaseSettings):
     wss: WssSettings = WssSettings()
     delivery: kinds.AnyDelivery = Field(
         default=Delivery.AT_LEAST_ONCE,
-        description="`at_least_once`, or `at_most_once`: your word that losses are acceptable.",
+        description="`at_least_once`, or `at_most_once`, which states that losing messages is acceptable.",
     )
     kafka: KafkaSettings = KafkaSettings()
     max_pending_bytes: kinds.Positive = Field(
-        default=67_108_864, description="Bytes of all messages that wait for Kafka; beyond it sockets are not read."
+        default=67_108_864,
+        description="Bytes of all messages that wait for Kafka; beyond it the adapter stops reading sockets.",
     )
     qos0_overflow: kinds.AnyOverflow = Field(
         default=kinds.Overflow.DROP_NEWEST,
-        description="When these are used up: `drop_newest` lets a QoS 0 message wait up to 0.5 s while Kafka moves, "
-        "and then drops it; `drop_oldest` drops the QoS 0 messages that have waited longest in its favour.",
+        description="When the pending bytes are used up: `drop_newest` lets a QoS 0 message wait up to 0.5 s while "
+        "Kafka accepts records, then drops it; `drop_oldest` drops those that have waited longest instead.",
     )
     auth: AuthSettings = AuthSettings()
     routes_file: kinds.OptionalText = Field(
-        default=None, description="TOML file with routes of your own, tried before the built-in ones."
+        default=None, description="TOML file with your own routes, tried before the built-in ones."
     )
     http: HttpSettings = HttpSettings()
-    drain_timeout: kinds.Seconds = Field(default=20.0, description="Seconds that SIGTERM grants to what is pending.")
+    drain_timeout: kinds.Seconds = Field(
+        default=20.0, description="Seconds that pending messages have to reach Kafka after SIGTERM."
+    )
     log: LogSettings = LogSettings()
 
     @classmethod
@@ -73,12 +76,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read no environment behind the caller's back: `load_settings` is given one."""
+        """Never read the process environment: `load_settings` gets one as its argument."""
         return (init_settings,)
 
     @property
     def can_deliver_at_least_once(self) -> bool:
-        """Whether the producer is configured so that a route may ask for at least once, whatever the default is.
+        """Whether the producer's configuration lets a route ask for at-least-once delivery, whatever the default is.
 
         The source document: "To send messages with both delivery semantics with the same producer, it MUST be
         configured for AT LEAST ONCE".
@@ -87,11 +90,11 @@ class Settings(BaseSettings):
 
 
 def with_what_follows(settings: Settings, given: frozenset[str]) -> Settings:
-    """Fill in what other values decide, where the variable is not among the `given`.
+    """Derive the defaults that depend on other values, for variables that are not among the `given`.
 
-    - `ACKS` other than `all`: no idempotence, which Kafka only has with `all`.
-    - `ACKS=0`: PUBACK on receipt, because nothing comes back from Kafka to wait for.
-    - A short delivery timeout: a request does not wait longer than that.
+    - `ACKS` other than `all` turns off idempotence, which Kafka supports only with `all`.
+    - `ACKS=0` sends PUBACKs on receipt, because Kafka sends no answer to wait for.
+    - The request timeout is no longer than the delivery timeout.
     """
     kafka = settings.kafka
     mqtt = settings.mqtt

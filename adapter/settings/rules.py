@@ -1,8 +1,8 @@
-"""What must hold between variables; each rule that is broken becomes one line for the operator.
+"""The rules between variables. Each broken rule becomes one line for the operator.
 
 The delivery semantics are those of the source document (Hono's "Kafka-based APIs"). Two of its rules need no check
-because nothing can break them: retries have no limit but the delivery timeout, and one request is in flight per broker,
-which keeps a device's order with and without idempotence.
+because nothing can break them: only the delivery timeout limits retries, and one request is in flight per broker, which
+keeps a device's order with and without idempotence.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ TELEMETRY_TOPIC = "ADAPTER_KAFKA__TELEMETRY_TOPIC"
 EVENT_TOPIC = "ADAPTER_KAFKA__EVENT_TOPIC"
 DEAD_LETTER_TOPIC = "ADAPTER_KAFKA__DEAD_LETTER_TOPIC"
 
-# One batch at Kafka, one that fills behind it, and room for others: with less, every lane waits for every other.
+# One batch at Kafka, one that fills behind it, and room for other lanes. With less, all lanes block one another.
 BATCHES_PENDING = 4
 
 
 def check(settings: Settings, given: frozenset[str]) -> list[Problem]:
-    """Find every broken rule. `given` are the variables that the operator has set."""
+    """Find every broken rule. `given` names the variables that the operator has set."""
     return [
         *_semantics(settings, given),
         *_sizes(settings),
@@ -57,7 +57,7 @@ def check(settings: Settings, given: frozenset[str]) -> list[Problem]:
 
 
 def warnings(settings: Settings) -> list[str]:
-    """Name what is allowed and probably not meant, or must not be overlooked; one line each."""
+    """Describe settings that are allowed but probably unintended, or must not be overlooked; one line each."""
     lines = []
     if settings.delivery is Delivery.AT_MOST_ONCE:
         lines.append(f"{DELIVERY} is at_most_once: messages may be lost after their PUBACK")
@@ -84,14 +84,14 @@ def _semantics(settings: Settings, given: frozenset[str]) -> Iterator[Problem]:
             yield Problem(ACKS, acks.value, text, (DELIVERY,))
         # "… sending the acknowledgement back to the client"
         if puback is Puback.ON_RECEIPT and PUBACK in given:
-            text = f"acknowledges what Kafka does not have yet; set it to after_kafka, {accept}"
+            text = f"acknowledges messages that Kafka does not have yet; set it to after_kafka, {accept}"
             yield Problem(PUBACK, puback.value, text, (DELIVERY,))
     elif acks is Acks.NONE and puback is Puback.AFTER_KAFKA:
-        text = f"cannot be kept with {ACKS}=0, which gets no answer; set it to on_receipt"
+        text = f"is impossible with {ACKS}=0, because Kafka then sends no answer; set it to on_receipt"
         yield Problem(PUBACK, puback.value, text, (ACKS, DELIVERY))
     if settings.kafka.enable_idempotence and acks is not Acks.ALL:
         # Kafka's own rule; "implicitly, by setting enable.idempotence to true" acks would be all.
-        text = f"needs {ACKS}=all, and that is {acks.value}; remove one of them"
+        text = f"needs {ACKS}=all, but that is {acks.value}; remove one of them"
         yield Problem(IDEMPOTENCE, "true", text, (ACKS,))
 
 
@@ -99,13 +99,13 @@ def _sizes(settings: Settings) -> Iterator[Problem]:
     packet = settings.mqtt.max_packet_size
     batch = settings.kafka.max_batch_size
     if batch < packet:
-        text = f"cannot hold a message of {PACKET_SIZE}={packet}; raise it to that"
+        text = f"is too small for a message of {PACKET_SIZE}={packet}; raise it to that"
         yield Problem(BATCH_SIZE, batch, text, (PACKET_SIZE,))
     pending = settings.max_pending_bytes
     if pending < BATCHES_PENDING * batch:
         text = (
             f"is less than {BATCHES_PENDING} batches of {BATCH_SIZE}={batch}; "
-            f"raise it to {BATCHES_PENDING * batch} at least"
+            f"raise it to at least {BATCHES_PENDING * batch}"
         )
         yield Problem(PENDING_BYTES, pending, text, (BATCH_SIZE,))
     topic = settings.mqtt.max_topic_length
@@ -126,7 +126,7 @@ def _times(settings: Settings) -> Iterator[Problem]:
 
 
 def _patterns(settings: Settings) -> Iterator[Problem]:
-    """Routing knows what a pattern must be; it is asked here so that its problems come with all others."""
+    """Validate the patterns with `routing`, which owns their syntax, so that problems are reported with all others."""
     patterns = {TELEMETRY_TOPIC: settings.kafka.telemetry_topic, EVENT_TOPIC: settings.kafka.event_topic}
     try:
         RoutingConfig(telemetry_topic=patterns[TELEMETRY_TOPIC], event_topic=patterns[EVENT_TOPIC])
@@ -148,5 +148,5 @@ def _dead_letters(settings: Settings) -> Iterator[Problem]:
         head, _, tail = pattern.partition(PLACEHOLDER)
         tenant = topic.removeprefix(head).removesuffix(tail)
         if tenant and head + tenant + tail == topic:
-            text = f"is the topic that {variable}={pattern} gives the tenant {tenant}; choose another name"
+            text = f"is the topic of tenant {tenant} under {variable}={pattern}; choose another name"
             yield Problem(DEAD_LETTER_TOPIC, topic, text, (variable,))

@@ -1,4 +1,4 @@
-"""The rules of the connection to Kafka: what SASL and TLS need, what they leave unused, and the files they name."""
+"""The rules for the connection to Kafka: settings that SASL and TLS need or would ignore, and readable files."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ROUTES_FILE = "ADAPTER_ROUTES_FILE"
 
 
 def check_security(settings: Settings) -> Iterator[Problem]:
-    """Find what the security protocol lacks, and what is set and would be ignored."""
+    """Find the settings that the security protocol lacks, and those that it would ignore."""
     kafka = settings.kafka
     protocol = kafka.security_protocol
     if kafka.bootstrap_servers == EMBEDDED and protocol is not SecurityProtocol.PLAINTEXT:
-        text = "is not spoken by the embedded broker; remove it, or name your brokers"
+        text = "is not supported by the embedded broker; remove it, or name your brokers"
         yield Problem(PROTOCOL, protocol.value, text, (SERVERS,))
     sasl = {MECHANISM: kafka.sasl_mechanism, USERNAME: kafka.sasl_username, PASSWORD: kafka.sasl_password}
     for variable, value in sasl.items():
@@ -57,7 +57,7 @@ def check_security(settings: Settings) -> Iterator[Problem]:
 
 
 def check_files(settings: Settings) -> Iterator[Problem]:
-    """Find the files that cannot be read; their content is checked by those who use them."""
+    """Find files that cannot be read. The code that uses a file checks its content."""
     kafka = settings.kafka
     files = {
         CAFILE: kafka.ssl_cafile,
@@ -74,4 +74,4 @@ def check_files(settings: Settings) -> Iterator[Problem]:
             try:
                 Path(name).open("rb").close()
             except (OSError, ValueError) as error:
-                yield Problem(variable, name, f"{why_unreadable(error)}; mend the path or the file")
+                yield Problem(variable, name, f"{why_unreadable(error)}; fix the path or the file")

@@ -150,14 +150,14 @@ def test_a_value_may_be_written_in_each_of_its_forms(variable: str, text: str, v
         (
             "ADAPTER_KAFKA__BOOTSTRAP_SERVERS",
             "kafka",
-            "'kafka' must be host:port, with commas between several, or embedded",
+            "'kafka' must be host:port, separated by commas if there are several, or embedded",
         ),
         (
             "ADAPTER_KAFKA__BOOTSTRAP_SERVERS",
             "a:1,b:70000",
-            "'a:1,b:70000' must be host:port, with commas between several, or embedded",
+            "'a:1,b:70000' must be host:port, separated by commas if there are several, or embedded",
         ),
-        ("ADAPTER_AUTH__GATEWAYS", "gateway", "'gateway' must hold user names of the form auth-id@tenant only"),
+        ("ADAPTER_AUTH__GATEWAYS", "gateway", "'gateway' must contain only user names of the form auth-id@tenant"),
         ("ADAPTER_AUTH__GATEWAYS", "[1]", "'[1]' must be a JSON list of strings"),
         ("ADAPTER_AUTH__GATEWAYS", "[", "'[' is not JSON (line 1, column 2)"),
         (
@@ -177,7 +177,7 @@ def test_a_value_without_its_form_is_told_with_the_fix(variable: str, text: str,
     [
         ('{"a.B": {"password": "hunter2"}', "is not JSON (line 1, column 32)"),
         ('["hunter2"]', "must be a JSON object: plugin class → its configuration"),
-        ('{"hunter2": {}}', "must have dotted class names as keys, as in amqtt.plugins.authentication.FileAuthPlugin"),
+        ('{"hunter2": {}}', "must have dotted class names as keys, like amqtt.plugins.authentication.FileAuthPlugin"),
         ('{"a.B": "hunter2"}', "must hold a JSON object for each plugin class: its configuration"),
     ],
 )

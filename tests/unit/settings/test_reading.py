@@ -26,7 +26,7 @@ if TYPE_CHECKING:
             "ADAPTER_KAFKA__SASL_PASWORD_FILE",
             "is not known; did you mean ADAPTER_KAFKA__SASL_PASSWORD_FILE?",
         ),
-        ("ADAPTER_ZZZ", "is not known; config/adapter.env.example has every variable"),
+        ("ADAPTER_ZZZ", "is not known; config/adapter.env.example lists every variable"),
         ("adapter_mqtt__port", "is not read, because names are upper-case; rename it to ADAPTER_MQTT__PORT"),
         ("Adapter_Delivery_File", "is not read, because names are upper-case; rename it to ADAPTER_DELIVERY_FILE"),
     ],
@@ -42,8 +42,8 @@ def test_an_unknown_variable_is_an_error_that_suggests_the_nearest_name(name: st
 def test_retries_cannot_be_set(name: str) -> None:
     """Fewer retries would lose messages at the first transient failure."""
     expected = (
-        f"{name}: cannot be set: retries are without limit within ADAPTER_KAFKA__DELIVERY_TIMEOUT_MS; "
-        "set that instead. Remove it"
+        f"{name}: cannot be set: retries are limited only by ADAPTER_KAFKA__DELIVERY_TIMEOUT_MS, "
+        "which can be set instead; remove it"
     )
     assert problems({name: "0"}) == (expected,)
 
@@ -55,7 +55,7 @@ def test_requests_in_flight_cannot_be_set(name: str) -> None:
     """More than one without idempotence would reorder messages."""
     expected = (
         f"{name}: cannot be set: one request is in flight per broker, which keeps the order "
-        "with or without idempotence. Remove it"
+        "with or without idempotence; remove it"
     )
     assert problems({name: "5"}) == (expected,)
 
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_read_is_told_with_its_name(tmp_path: Path) -> Non
     }
     for name, reason in reasons.items():
         assert problems({"ADAPTER_KAFKA__SASL_PASSWORD_FILE": name}) == (
-            f"ADAPTER_KAFKA__SASL_PASSWORD_FILE: {name!r} {reason}; mend the path or the file",
+            f"ADAPTER_KAFKA__SASL_PASSWORD_FILE: {name!r} {reason}; fix the path or the file",
         )
 
 

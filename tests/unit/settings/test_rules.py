@@ -28,7 +28,7 @@ def test_at_least_once_needs_the_acknowledgement_of_all_in_sync_replicas(acks: s
 def test_at_least_once_needs_puback_after_kafka() -> None:
     assert problems({"ADAPTER_MQTT__PUBACK": "on_receipt"}) == (
         (
-            "ADAPTER_MQTT__PUBACK: 'on_receipt' acknowledges what Kafka does not have yet; "
+            "ADAPTER_MQTT__PUBACK: 'on_receipt' acknowledges messages that Kafka does not have yet; "
             f"set it to after_kafka, {ACCEPT}"
         ),
     )
@@ -52,7 +52,7 @@ def test_idempotence_needs_acks_all(acks: str) -> None:
     environ = {**AT_MOST_ONCE, "ADAPTER_KAFKA__ACKS": acks, "ADAPTER_KAFKA__ENABLE_IDEMPOTENCE": "true"}
     assert problems(environ) == (
         (
-            f"ADAPTER_KAFKA__ENABLE_IDEMPOTENCE: 'true' needs ADAPTER_KAFKA__ACKS=all, and that is {acks}; "
+            f"ADAPTER_KAFKA__ENABLE_IDEMPOTENCE: 'true' needs ADAPTER_KAFKA__ACKS=all, but that is {acks}; "
             "remove one of them"
         ),
     )
@@ -75,8 +75,8 @@ def test_without_acknowledgements_puback_cannot_wait_for_kafka() -> None:
     environ = {**AT_MOST_ONCE, "ADAPTER_KAFKA__ACKS": "0", "ADAPTER_MQTT__PUBACK": "after_kafka"}
     assert problems(environ) == (
         (
-            "ADAPTER_MQTT__PUBACK: 'after_kafka' cannot be kept with ADAPTER_KAFKA__ACKS=0, which gets no answer; "
-            "set it to on_receipt"
+            "ADAPTER_MQTT__PUBACK: 'after_kafka' is impossible with ADAPTER_KAFKA__ACKS=0, because Kafka then sends no "
+            "answer; set it to on_receipt"
         ),
     )
 
@@ -141,8 +141,8 @@ def test_what_starts_is_what_the_source_document_allows(
 def test_a_batch_holds_the_largest_message() -> None:
     assert problems({"ADAPTER_MQTT__MAX_PACKET_SIZE": "300000"}) == (
         (
-            "ADAPTER_KAFKA__MAX_BATCH_SIZE: '262144' cannot hold a message of ADAPTER_MQTT__MAX_PACKET_SIZE=300000; "
-            "raise it to that"
+            "ADAPTER_KAFKA__MAX_BATCH_SIZE: '262144' is too small for a message of "
+            "ADAPTER_MQTT__MAX_PACKET_SIZE=300000; raise it to that"
         ),
     )
 
@@ -151,7 +151,7 @@ def test_the_byte_budget_holds_several_batches() -> None:
     assert problems({"ADAPTER_MAX_PENDING_BYTES": "1000000"}) == (
         (
             "ADAPTER_MAX_PENDING_BYTES: '1000000' is less than 4 batches of ADAPTER_KAFKA__MAX_BATCH_SIZE=262144; "
-            "raise it to 1048576 at least"
+            "raise it to at least 1048576"
         ),
     )
 
@@ -236,7 +236,7 @@ def test_the_dead_letter_topic_is_any_that_no_tenant_has(name: str) -> None:
 def test_a_dead_letter_topic_that_a_tenant_would_write_to_is_refused() -> None:
     assert problems({"ADAPTER_KAFKA__DEAD_LETTER_TOPIC": "hono.event.letters"}) == (
         (
-            "ADAPTER_KAFKA__DEAD_LETTER_TOPIC: 'hono.event.letters' is the topic that "
-            "ADAPTER_KAFKA__EVENT_TOPIC=hono.event.{tenant} gives the tenant letters; choose another name"
+            "ADAPTER_KAFKA__DEAD_LETTER_TOPIC: 'hono.event.letters' is the topic of tenant letters "
+            "under ADAPTER_KAFKA__EVENT_TOPIC=hono.event.{tenant}; choose another name"
         ),
     )

@@ -67,17 +67,17 @@ def test_the_files_of_tls_can_be_read(variable: str, pem: str) -> None:
     environ = {f"ADAPTER_KAFKA__SSL_{name}": pem for name in ("CAFILE", "CERTFILE", "KEYFILE")}
     name = f"ADAPTER_KAFKA__SSL_{variable}"
     assert problems({PROTOCOL: "SSL", **environ, name: "/does/not/exist"}) == (
-        f"{name}: '/does/not/exist' cannot be read (No such file or directory); mend the path or the file",
+        f"{name}: '/does/not/exist' cannot be read (No such file or directory); fix the path or the file",
     )
 
 
 def test_the_routes_file_can_be_read() -> None:
     assert problems({"ADAPTER_ROUTES_FILE": "/"}) == (
-        "ADAPTER_ROUTES_FILE: '/' cannot be read (Is a directory); mend the path or the file",
+        "ADAPTER_ROUTES_FILE: '/' cannot be read (Is a directory); fix the path or the file",
     )
 
 
 def test_the_embedded_broker_speaks_plaintext() -> None:
     assert problems({"ADAPTER_KAFKA__BOOTSTRAP_SERVERS": "embedded", PROTOCOL: "SSL"}) == (
-        f"{PROTOCOL}: 'SSL' is not spoken by the embedded broker; remove it, or name your brokers",
+        f"{PROTOCOL}: 'SSL' is not supported by the embedded broker; remove it, or name your brokers",
     )
