@@ -43,14 +43,15 @@ class Answers:
         "_failed",
         "_frontend",
         "_session",
+        "_unreleased",
         "answers_ready",
         "exchanges",
         "identity",
         "joined",
         "listed_in",
+        "most_in_window",
         "pending_bytes",
         "record_metadata",
-        "unreleased",
         "waited_seconds",
         "window",
     )
@@ -62,10 +63,11 @@ class Answers:
         self._failed = False  # the turn of a message that ends the connection has come
         self.answers_ready = False
         self.exchanges: Exchanges | None = None  # of the session, once it has any
-        self.unreleased = 0  # QoS 2: of this connection, from PUBREC to PUBREL
+        self._unreleased: set[bytes] | None = None  # see `count_unreleased`
         self.identity = identity
         self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
         self.listed_in: Earlier | None = None
+        self.most_in_window = self._frontend.config.receive_maximum
         self.pending_bytes = 0
         self.waited_seconds = 0.0
         self.record_metadata: dict[Entry, RecordMetadata] | None = {} if session.wants_receipts else None
@@ -95,9 +97,9 @@ class Answers:
         return True
 
     def _release_claim(self, packet_id: bytes) -> None:
-        """The packet could not be taken now, and will come once more."""
-        if self.exchanges is not None and self.exchanges.owners.get(packet_id) is self:
-            del self.exchanges.owners[packet_id]
+        """The packet that has claimed it is not taken."""
+        assert self.exchanges is not None, "it was claimed there"
+        del self.exchanges.owners[packet_id]
 
     def _answer_repeated(self, packet_id: bytes) -> bool:
         """Whether a QoS 2 message whose identifier is in use was taken before: it makes no second record."""
@@ -281,7 +283,7 @@ class Answers:
         """PUBREL: whether the identifier was in use, and is free now."""
         if self.exchanges is None or not self.exchanges.release(packet_id):
             return False
-        self.unreleased = max(0, self.unreleased - 1)  # it may be of an earlier connection
+        self._count_released([packet_id])
         return True
 
     def release_all(self, data: bytes, pos: int, end: int) -> int:
@@ -291,17 +293,33 @@ class Answers:
         if self.answers_ready:  # a PUBREC for the same identifier may be among them
             self.flush_answers()
         after = self.exchanges.release_all(data, pos, end)
-        count = (after - pos) // SIZE
-        if count:
-            self.unreleased = max(0, self.unreleased - count)
+        ids = [data[at + PACKET_ID : at + SIZE] for at in range(pos, after, SIZE)]
+        if ids:
+            self._count_released(ids)
             counters = self._frontend.counters
-            counters.packets_received[PacketType.PUBREL] += count
+            counters.packets_received[PacketType.PUBREL] += len(ids)
             limit = self._session.peer_packet_limit
             if limit is None or limit >= SIZE:
-                counters.packets_sent[PacketType.PUBCOMP] += count
-                ids = [data[at + PACKET_ID : at + SIZE] for at in range(pos, after, SIZE)]
+                counters.packets_sent[PacketType.PUBCOMP] += len(ids)
                 self._session.write(PUBCOMP + PUBCOMP.join(ids))
         return after
+
+    def count_unreleased(self, packet_ids: list[bytes]) -> None:
+        """QoS 2: this connection has, or will have, the PUBRECs of these.
+
+        5.0 counts them for Receive Maximum until their PUBCOMP [4.9]. In 3.1.1 the limit is ours, and only for what
+        waits for Kafka: past it nothing is read, and a PUBREL would wait behind the publishes that wait for it.
+        """
+        if self._session.level == MQTT_5:
+            if self._unreleased is None:
+                self._unreleased = set()
+            self._unreleased.update(packet_ids)
+            self.most_in_window = self._frontend.config.receive_maximum - len(self._unreleased)
+
+    def _count_released(self, packet_ids: list[bytes]) -> None:
+        if self._unreleased is not None:
+            self._unreleased.difference_update(packet_ids)
+            self.most_in_window = self._frontend.config.receive_maximum - len(self._unreleased)
 
     def abandon(self, fault: Exception) -> None:
         """See `Owner`."""

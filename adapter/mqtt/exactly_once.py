@@ -54,7 +54,7 @@ class Exchanges:
             if entry.qos != QOS_2 or entry.outcome is HANDED_OVER:
                 continue
             if entry.outcome is ACKNOWLEDGED:
-                flow.unreleased += len(entry.packet_ids)
+                flow.count_unreleased(entry.packet_ids)
             for packet_id in entry.packet_ids:
                 if entry.outcome is not ACKNOWLEDGED:
                     if owners.get(packet_id) is flow:

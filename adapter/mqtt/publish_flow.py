@@ -79,6 +79,7 @@ class PublishFlow(Answers):
         room = self._room
         run: Run | None = None
         first = kind = last_first = size = taken = overhead = 0
+        claimed_at = -1  # where the last QoS 2 packet stands that has put its identifier in use
         text = checked = False  # whether the payloads of the run must be UTF-8; whether each has to be looked at
         topic = last_topic = properties = last_properties = packet_id = b""
         try:
@@ -130,16 +131,18 @@ class PublishFlow(Answers):
                     raise MalformedPacketError("a PUBLISH shorter than its topic says")
 
                 refusal: Refusal | None = None
-                if first & QOS_2_BIT and not self._claim_packet_id(first, packet_id):
-                    topic_name(topic)  # no look-up will check it
-                    if run is not None:
-                        self._put(run, size)
-                        run = None
-                    if self._answer_repeated(packet_id):
-                        pos = stop
-                        taken += 1
-                        room = self._room
-                        continue
+                if first & QOS_2_BIT:
+                    if not self._claim_packet_id(first, packet_id):
+                        topic_name(topic)  # no look-up will check it
+                        if run is not None:
+                            self._put(run, size)
+                            run = None
+                        if self._answer_repeated(packet_id):
+                            pos = stop
+                            taken += 1
+                            room = self._room
+                            continue
+                    claimed_at = pos
                 if (
                     run is None
                     or topic != last_topic
@@ -166,7 +169,8 @@ class PublishFlow(Answers):
                     else:
                         began = found
                     if began is None:
-                        self._release_claim(packet_id)
+                        if claimed_at == pos:  # it will come once more
+                            self._release_claim(packet_id)
                         break
                     if isinstance(began, Run):
                         run = began
@@ -200,6 +204,10 @@ class PublishFlow(Answers):
                         run = None
                     if self._refuse(kind, packet_id, data[body:stop], refusal, route):
                         break
+        except ProtocolError:
+            if claimed_at == pos:  # it is not taken, and must not stand in the session for a message
+                self._release_claim(packet_id)
+            raise
         finally:
             if run is not None:
                 self._put(run, size)
@@ -212,13 +220,8 @@ class PublishFlow(Answers):
 
     @property
     def _room(self) -> int:
-        """How many messages more of QoS 1 and 2 may be unacknowledged.
-
-        5.0 counts one of QoS 2 until its PUBCOMP [4.9]. In 3.1.1 the limit is ours, and only for what waits for Kafka:
-        past it nothing is read, and a PUBREL would wait behind the publishes that wait for it.
-        """
-        unreleased = self.unreleased if self._session.level == MQTT_5 else 0
-        return self._frontend.config.receive_maximum - self.window.unacknowledged - unreleased
+        """How many messages more of QoS 1 and 2 may be unacknowledged."""
+        return self.most_in_window - self.window.unacknowledged
 
     def take_same_shape(self, data: bytes, now: float) -> bool:
         """Take a read that begins like the last one and is as long; False when it needs a closer look."""
@@ -235,7 +238,7 @@ class PublishFlow(Answers):
             or not data.startswith(head)
             or packet_id == b"\0\0"
             or (body > packet_id_at + PACKET_ID and data[body - 1])  # 5.0: properties this time
-            or window.unacknowledged >= frontend.config.receive_maximum
+            or window.unacknowledged >= self.most_in_window
             or budget.used >= budget.soft
             or route.lane.retired
         ):

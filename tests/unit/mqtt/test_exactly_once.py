@@ -299,6 +299,44 @@ def test_5_0_counts_a_message_against_receive_maximum_until_its_pubcomp() -> Non
     assert device.wire.closed
 
 
+def test_5_0_counts_a_message_once_however_often_its_publish_comes() -> None:
+    world = World(receive_maximum=2)
+    device = world.device(level=5)
+    for _ in range(3):
+        device.send(exactly(b"1", level=5))
+        world.answer_all()
+        device.send(exactly(b"1", level=5, dup=True), pubrel(1))
+    device.wire.take()
+    device.send(exactly(b"2", 2, level=5), exactly(b"3", 3, level=5))
+    world.answer_all()
+    assert device.wire.take() == pubrec(2) + pubrec(3)
+
+
+def test_5_0_counts_what_it_received_in_an_earlier_connection_when_it_is_repeated() -> None:
+    world = World(receive_maximum=2)
+    come(world, 5).send(exactly(b"1", level=5), exactly(b"2", 2, level=5))
+    world.answer_all()
+    device = come(world, 5, present=True)
+    device.send(exactly(b"1", level=5, dup=True), exactly(b"3", 3, level=5))
+    world.answer_all()
+    assert device.wire.take() == pubrec(1) + pubrec(3)
+    device.send(exactly(b"4", 4, level=5))
+    assert device.wire.take()[2] == 0x93
+
+
+def test_5_0_counts_messages_without_pubrel_also_for_reads_that_look_like_the_one_before() -> None:
+    world = World(receive_maximum=2)
+    device = world.device(level=5)
+    device.send(publish("t", b"1", packet_id=9, level=5))
+    device.send(exactly(b"2", 2, level=5))
+    world.answer_all()
+    device.wire.take()
+    device.send(publish("t", b"3", packet_id=3, level=5))
+    assert not device.wire.closed
+    device.send(publish("t", b"4", packet_id=4, level=5))
+    assert device.wire.take()[2] == 0x93
+
+
 def test_3_1_1_may_have_more_than_the_window_without_pubrel() -> None:
     world = World(receive_maximum=2)
     device = world.device()
@@ -438,3 +476,48 @@ def test_many_pubrels_in_one_read_are_completed_in_their_order_whatever_is_betwe
     expected = b"".join(map(pubcomp, numbers[:150])) + not_found + PINGRESP + b"".join(map(pubcomp, numbers[150:]))
     assert device.wire.take() == expected
     assert world.frontend.counters.unreleased == 0
+
+
+@BOTH
+@pytest.mark.parametrize("qos", [0, 1])
+def test_another_message_that_has_to_wait_takes_no_identifier_out_of_use(level: int, qos: int) -> None:
+    """The same read brings it. The first message has landed, but waits in line for its PUBREC."""
+    world = World()
+    device = come(world, level)
+    slow = publish("p1/t", b"slow", packet_id=4, level=level)
+    device.send(slow, exactly(b"1", level=level), publish("later/x", qos=qos, packet_id=9, level=level))
+    world.time.turn()
+    world.kafka.answer(at=[batch.partition for batch, _ in world.kafka.waiting].index(0))
+    device.session.gone()
+    device = come(world, level, present=True)
+    device.send(publish("p1/t", b"slow", packet_id=4, level=level, dup=True), exactly(b"1", level=level, dup=True))
+    world.answer_all()
+    assert device.wire.take() == puback(4) + pubrec(1)
+    assert world.kafka.log["plant", 0] == [b"1"]
+
+
+@BOTH
+def test_a_malformed_message_leaves_no_identifier_in_use(level: int) -> None:
+    world = World()
+    device = come(world, level)
+    device.send(exactly(b"1", level=level), publish("a/+", qos=2, packet_id=2, level=level))
+    assert device.wire.closed
+    world.answer_all()
+    device = come(world, level, present=True)
+    device.send(pubrel(2), exactly(b"2", 2, level=level))
+    assert not device.wire.closed
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"1", b"2"]
+
+
+@BOTH
+def test_a_malformed_message_behind_another_leaves_that_ones_identifier_in_use(level: int) -> None:
+    world = World()
+    device = come(world, level)
+    device.send(exactly(b"1", level=level), publish("a/+", qos=1, packet_id=1, level=level))
+    assert device.wire.closed
+    device = come(world, level, present=True)
+    device.send(exactly(b"1", level=level))  # without DUP: the identifier alone tells
+    world.answer_all()
+    assert device.wire.take() == pubrec(1)
+    assert world.kafka.log["plant", 0] == [b"1"]
