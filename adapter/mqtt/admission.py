@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError, LimitError, ProtocolError
 from adapter.mqtt.connect import MQTT_5, decode_connect
-from adapter.mqtt.handshake import STOPPING, accepted, level_to_answer_in, reason_to_refuse, refused
+from adapter.mqtt.handshake import FULL, STOPPING, accepted, level_to_answer_in, reason_to_refuse, refused
 from adapter.mqtt.limits import Limit
 from adapter.mqtt.pause import Pause
 from adapter.reasons import ReasonCode
@@ -99,6 +99,10 @@ class Admission:
         connect = self._connect
         if frontend.draining:
             self._refuse(STOPPING)
+            return
+        if not frontend.has_place(identity.tenant, connect.client_id):
+            frontend.counters.limited[Limit.CONNECTIONS] += 1
+            self._refuse(FULL)
             return
         frontend.register(session, identity.tenant, connect.client_id)
         present = session.open(identity, connect)

@@ -10,12 +10,16 @@ from adapter.mqtt.disconnect import decode_disconnect
 from adapter.mqtt.exactly_once import decode_pubrel
 from adapter.mqtt.kept_sessions import LONGEST
 from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.primitives import Reader
 from adapter.mqtt.replies import PINGRESP, encode_ack, encode_suback, encode_unsuback
 from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
     from adapter.mqtt.session import Session
+
+
+_REFUSES = b"\x80"  # reason codes from here on
 
 
 def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None:
@@ -31,15 +35,36 @@ def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None
         case PacketType.SUBSCRIBE:
             # There is nothing to subscribe to. Every filter is refused; the connection goes on [MQTT-3.8.4-1].
             packet_id, count = decode_subscribe(body, level)
-            session.reply(encode_suback(level, packet_id, count, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))
+            _answer(session, encode_suback(level, packet_id, count, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))
         case PacketType.UNSUBSCRIBE:
             packet_id, count = decode_unsubscribe(body, level)  # [MQTT-3.10.4-4]
-            session.reply(encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
+            _answer(session, encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
         case PacketType.PUBREL:
             _release(session, decode_pubrel(body, level))
+        case PacketType.PUBACK | PacketType.PUBREC | PacketType.PUBCOMP:
+            _take_stray_acknowledgement(session, kind, body)
         case _:
-            # Acknowledgements of what we never sent, packets that only servers send, AUTH without a method.
+            # Packets that only servers send, AUTH without a method.
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
+
+
+def _answer(session: Session, packet: bytes) -> None:
+    """Answer, or say that the answer does not fit [MQTT-3.1.2-24]: the device would wait for it for ever."""
+    limit = session.peer_packet_limit
+    if limit is not None and len(packet) > limit:
+        raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the answer is larger than its Maximum Packet Size")
+    session.reply(packet)
+
+
+def _take_stray_acknowledgement(session: Session, kind: PacketType, body: bytes) -> None:
+    """We have sent no PUBLISH; what a device remembers of another server must not keep it away from this one.
+
+    A PUBREC is answered, so that the device forgets it [MQTT-4.3.3-4], unless it is a refusal itself.
+    """
+    packet_id = Reader(body).packet_id()
+    if kind is PacketType.PUBREC and body[2:3] < _REFUSES:
+        code = ReasonCode.PACKET_IDENTIFIER_NOT_FOUND if session.level == MQTT_5 else ReasonCode.SUCCESS
+        session.reply(encode_ack(PacketType.PUBREL, packet_id, code))
 
 
 def _release(session: Session, packet_id: bytes) -> None:

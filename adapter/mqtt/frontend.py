@@ -120,7 +120,6 @@ class Frontend:
         self.stamp_ms = 0
         self.draining = False
         self.bytes_before_open = 0  # held of connections that are not let in yet
-        self.admitted = 0  # connections whose CONNECT is being checked or was accepted
         self._registry: dict[tuple[str | None, str], Session] = {}
         self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters)
         self.wills = Wills(self)
@@ -170,6 +169,10 @@ class Frontend:
         """Take the records' timestamp: a turn of the loop has one time, so what is read in it has one timestamp."""
         self.stamped = now
         self.stamp_ms = self.wall_ms()
+
+    def has_place(self, tenant: str | None, client_id: str) -> bool:
+        """Whether an authenticated device may come in: one that is connected already takes over its own place."""
+        return self.connected < self.config.max_connections or (tenant, client_id) in self._registry
 
     def register(self, session: Session, tenant: str | None, client_id: str) -> None:
         """The connection is authenticated: end the one that has its client identifier [MQTT-3.1.4-2, 5.0: 3.1.4-3].

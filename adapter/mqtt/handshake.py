@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend, MqttConfig
 
 STOPPING = ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
+FULL = ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
+# Bytes of a client identifier, and of a user name. A kept session holds both for up to a day. MQTT demands that client
+# identifiers of 23 bytes are accepted [MQTT-3.1.3-5], and lets a server refuse others [MQTT-3.1.3-9, 5.0: 3.1.3-8].
+LONGEST_NAME = 1024
 
 
 def level_to_answer_in(body: bytes) -> int:
@@ -55,12 +59,16 @@ def reason_to_refuse(
 
 def _limited(connect: Connect, frontend: Frontend, address: str) -> ConnectRefusedError | None:
     limit: Limit | None
-    code, text = ReasonCode.QUOTA_EXCEEDED, "more user properties than this server takes"
+    code = ReasonCode.QUOTA_EXCEEDED
     of_will = connect.will.properties.user_properties if connect.will is not None else ()
-    if frontend.admitted >= frontend.config.max_connections:
-        limit, text = Limit.CONNECTIONS, "this server has as many connections as it may"
+    if len(connect.client_id.encode()) > LONGEST_NAME:
+        limit, text = Limit.CLIENT_ID_LENGTH, "the client identifier is longer than this server takes"
+        code = ReasonCode.CLIENT_IDENTIFIER_NOT_VALID
+    elif connect.username is not None and len(connect.username.encode()) > LONGEST_NAME:
+        limit, text = Limit.USER_NAME_LENGTH, "the user name is longer than this server takes"
+        code = ReasonCode.BAD_USER_NAME_OR_PASSWORD
     elif max(len(connect.user_properties), len(of_will)) > frontend.config.limits.user_properties:
-        limit = Limit.USER_PROPERTIES
+        limit, text = Limit.USER_PROPERTIES, "more user properties than this server takes"
     else:
         limit = frontend.addresses.connect(address)
         code, text = ReasonCode.CONNECTION_RATE_EXCEEDED, "too many CONNECT packets a second"

@@ -41,6 +41,8 @@ class Limit(StrEnum):
     CONNECT_RATE_PER_ADDRESS = "connect_rate_per_address"
     REFUSAL_DELAYED = "refusal_delayed"
     CONNECT_SIZE = "connect_size"
+    CLIENT_ID_LENGTH = "client_id_length"
+    USER_NAME_LENGTH = "user_name_length"
     PACKET_SIZE = "packet_size"
     PACKET_SECONDS = "packet_seconds"
     SLOW_READER = "slow_reader"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from adapter.mqtt.connect import MQTT_5
-from adapter.mqtt.packet_types import PacketType
+from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.primitives import encode_varint
 from adapter.mqtt.properties import Property, encode_property
 from adapter.reasons import ReasonCode
@@ -90,10 +90,12 @@ def encode_ack(
     *,
     limit: int | None = None,
 ) -> bytes:
-    """PUBACK, PUBREC or PUBCOMP; 3.1.1 can only say yes."""
+    """PUBACK, PUBREC, PUBREL or PUBCOMP; 3.1.1 can only say yes."""
     if code is ReasonCode.SUCCESS:
-        return bytes([kind << 4, 2]) + packet_id
-    head = packet_id + bytes([code])  # by itself it needs no property length (3.4.2.2.1, 3.5.2.2.1, 3.7.2.2.1)
+        return _packet(kind, packet_id)
+    head = packet_id + bytes(
+        [code]
+    )  # by itself it needs no property length (3.4.2.2.1, 3.5.2.2.1, 3.6.2.2.1, 3.7.2.2.1)
     return _explained(kind, head, b"", reason_string, limit) or _packet(kind, head)
 
 
@@ -118,7 +120,7 @@ def encode_disconnect(code: ReasonCode, reason_string: str | None = None, *, lim
 
 
 def _packet(kind: PacketType, body: bytes) -> bytes:
-    return bytes([kind << 4]) + encode_varint(len(body)) + body
+    return bytes([kind << 4 | FIXED_FLAGS[kind]]) + encode_varint(len(body)) + body
 
 
 def _explained(

@@ -101,7 +101,6 @@ class Session(Inbound):
         False: it has so many bytes that the connection is closed.
         """
         self._state = State.AUTHENTICATING
-        self.frontend.admitted += 1
         self.pause(Pause.AUTHENTICATION)
         return self._may_hold(size - self._before_open)
 
@@ -265,7 +264,6 @@ class Session(Inbound):
         if self._state is CLOSED:
             return
         frontend = self.frontend
-        frontend.admitted -= self._state is not State.NEW
         self._state = CLOSED
         self.is_open = False
         frontend.counters.closed[cause] += 1

@@ -43,7 +43,7 @@ class LimitSettings(Part):
     connect_size: Annotated[int, Field(ge=128, le=MQTT_LARGEST_PACKET)] = Field(
         default=98_304,
         description="Largest CONNECT packet accepted, including its Will, bytes. It limits what an unauthenticated "
-        "device can send; one of the packet's five fields may have MQTT's full length.",
+        "device can send; its Will payload or its password may have MQTT's full length.",
     )
     packet_seconds: kinds.PositiveSeconds = Field(
         default=60.0,

@@ -51,7 +51,8 @@ class MqttSettings(Part):
     )
     max_connections: kinds.Positive = Field(
         default=50_000,
-        description="Simultaneous connections; one more is refused with CONNACK 0x03 (3.1.1) or 0x97 (5.0).",
+        description="Simultaneous authenticated connections; one more is refused with CONNACK 0x03 (3.1.1) or 0x97 "
+        "(5.0), unless it replaces an older connection of the same device.",
     )
     connect_timeout: kinds.PositiveSeconds = Field(
         default=10.0,

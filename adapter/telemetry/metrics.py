@@ -45,9 +45,9 @@ WILL_CAUSES = tuple(cause for cause in CLOSE_CAUSES if cause not in {"connect_ti
 
 # See mqtt/limits.py.
 LIMITS = (
-    "bytes_per_second", "connect_rate", "connect_rate_per_address", "connect_size", "connections",
+    "bytes_per_second", "client_id_length", "connect_rate", "connect_rate_per_address", "connect_size", "connections",
     "connections_per_address", "filters", "packet_seconds", "packet_size", "refusal_delayed", "slow_reader",
-    "topic_length", "topic_levels", "unauthenticated", "user_properties",
+    "topic_length", "topic_levels", "unauthenticated", "user_name_length", "user_properties",
 )  # fmt: skip
 
 # The reason codes that a CONNACK may carry (MQTT 5.0 section 3.2.2.2) and a server like this one has a use for.

@@ -143,11 +143,16 @@ def test_a_connect_without_a_client_identifier_field_is_malformed(level: int) ->
 
 @BOTH
 @pytest.mark.parametrize(
-    "client_id", ["a", ALPHABET[:23], ALPHABET[23:46], ALPHABET[46:], "ü" * 40, "a b/c#+$", "x" * 65_535]
+    "client_id", ["a", ALPHABET[:23], ALPHABET[23:46], ALPHABET[46:], "ü" * 40, "a b/c#+$", "x" * 1024]
 )
 def test_a_client_identifier_may_be_any_text(level: int, client_id: str) -> None:
     world = World(max_packet_size=100_000)
     assert Conversation(level, connect(client_id, level=level), world=world).connack.body[1] == 0
+
+
+@pytest.mark.parametrize(("level", "code"), [(4, 0x02), (5, 0x85)])
+def test_a_client_identifier_that_is_too_long_is_refused(level: int, code: int) -> None:
+    assert is_refused(connect("x" * 1025, level=level), code=code)
 
 
 def test_a_3_1_1_client_without_a_name_must_not_ask_for_a_session() -> None:
@@ -299,7 +304,6 @@ def test_no_packet_to_a_5_0_client_is_larger_than_it_takes() -> None:
     conversation = Conversation(5, limited(60))
     sent = [
         *conversation.say(publish("no/t", level=5)),
-        *conversation.say(packet(0x82, b"\0\1\0" + (text("t") + b"\0") * 80)),
         *conversation.say(packet(0x82, b"\0\1\0" + text("t") + b"\0")),
         *conversation.say(packet(0x30, b"\0")),
     ]
@@ -325,6 +329,18 @@ def test_a_refusal_before_the_maximum_packet_size_is_known_has_nothing_but_its_c
         device.send(bad)
         [connack] = packets(device.wire.take())
         assert (connack.kind, connack.body[0], connack.body[2:]) == (CONNACK, 0, b"\0")
+
+
+def test_a_user_property_that_makes_the_connack_too_large_is_left_out() -> None:
+    asks = b"\x26" + text("kafka-receipt") + text("true")
+    whole = Conversation(5, connect(level=5, properties=asks)).connack.body
+    assert whole.endswith(asks)
+    size = len(whole) + 2
+    for limit, told in ((size, True), (size - 1, False)):
+        properties = asks + b"\x27" + limit.to_bytes(4, "big")
+        body = Conversation(5, connect(level=5, properties=properties)).connack.body
+        assert body.endswith(asks) is told
+        assert len(body) + 2 <= limit
 
 
 def test_without_request_problem_information_only_connack_and_disconnect_give_reasons() -> None:

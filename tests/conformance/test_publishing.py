@@ -324,6 +324,31 @@ def test_a_property_of_another_packet_is_malformed(bad: bytes) -> None:
     assert ends(5, publish("t", level=5, properties=bad), code=MALFORMED)
 
 
+# -- acknowledgements of what was never sent --
+
+
+@BOTH
+def test_acknowledgements_of_what_the_server_never_sent_are_ignored(level: int) -> None:
+    conversation = Conversation(level)
+    assert conversation.say(packet(0x40, b"\0\7"), packet(0x70, b"\0\7")) == []
+    assert kinds(conversation.say(PINGREQ)) == [PINGRESP]
+    assert ends(level, packet(0x40, b"\0\0"), code=MALFORMED)
+    assert ends(level, packet(0x70, b"\1"), code=MALFORMED)
+
+
+@BOTH
+def test_a_pubrec_is_answered_with_a_pubrel_in_its_turn(level: int) -> None:
+    rest = b"\x92" if level == 5 else b""
+    answers = Conversation(level).say(packet(0x50, b"\0\7"), packet(0x50, b"\0\5"))
+    assert answers == [Packet(6, 2, b"\0\7" + rest), Packet(6, 2, b"\0\5" + rest)]
+
+
+def test_a_pubrec_that_refuses_is_not_answered() -> None:
+    conversation = Conversation(5)
+    assert conversation.say(packet(0x50, b"\0\7\x87"), packet(0x50, b"\0\7\x80\0")) == []
+    assert kinds(conversation.say(packet(0x50, b"\0\7\x10"), PINGREQ)) == [6, PINGRESP]
+
+
 # -- topic alias --
 
 

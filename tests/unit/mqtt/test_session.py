@@ -893,10 +893,13 @@ def test_only_an_assigned_client_identifier_takes_room_in_the_connack(world: Wor
     assert nameless.wire.take() == b"\x20\x03\x00\x95\x00"
 
 
-def test_an_answer_larger_than_the_client_takes_is_not_sent(world: World) -> None:
+@pytest.mark.parametrize("kind", [0x82, 0xA2])
+def test_a_client_that_cannot_take_its_answer_is_told_so(world: World, kind: int) -> None:
     device = world.device(level=5, properties=b"\x27\x00\x00\x00\x28")
-    device.send(packet(0x82, b"\x00\x05\x00" + (text("a") + b"\x00") * 60), PINGREQ)
-    assert device.wire.take() == PINGRESP
+    options = b"\x00" if kind == 0x82 else b""
+    device.send(packet(kind, b"\x00\x05\x00" + (text("a") + options) * 60), PINGREQ)
+    assert device.wire.take() == b"\xe0\x01\x95"
+    assert device.wire.closed
 
 
 def test_a_disconnect_cannot_bring_back_a_session_that_ends_with_its_connection(world: World) -> None:
@@ -905,16 +908,40 @@ def test_a_disconnect_cannot_bring_back_a_session_that_ends_with_its_connection(
     assert device.wire.take()[2] == 0x82
 
 
-def test_connections_that_are_being_checked_count_for_the_limit() -> None:
+def test_devices_take_their_places_when_they_are_authenticated() -> None:
     world = World(max_connections=2)
     world.gate.hold_connects = True
-    for name in ("a", "b"):
-        world.accept().send(connect(name))
-    third = world.accept()
-    third.send(connect("c"))
-    assert third.wire.take() == b"\x20\x02\x00\x03"
-    world.gate.refuse = ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, "no")
-    world.gate.let_in()
-    fourth = world.accept()
-    fourth.send(connect("d"))
-    assert not fourth.wire.closed
+    devices = [world.accept() for _ in range(3)]
+    for name, device in zip("abc", devices, strict=True):
+        device.send(connect(name))
+    for _ in devices:
+        world.gate.let_in()
+    assert [device.wire.take() for device in devices] == [CONNACK_OK, CONNACK_OK, b"\x20\x02\x00\x03"]
+    assert world.frontend.counters.limited == {Limit.CONNECTIONS: 1}
+
+
+def test_a_device_that_takes_over_its_own_connection_needs_no_free_place() -> None:
+    world = World(max_connections=1)
+    first = world.device("a")
+    again = world.device("a")
+    assert (first.wire.closed, again.wire.closed) == (True, False)
+    stranger = world.accept()
+    world.gate.hold_connects = True
+    stranger.send(connect("a"))
+    world.gate.let_in("another tenant")
+    assert stranger.wire.take() == b"\x20\x02\x00\x03"
+    assert not again.wire.closed
+
+
+@pytest.mark.parametrize(("level", "codes"), [(4, [2, 4]), (5, [0x85, 0x86])])
+def test_names_that_a_kept_session_would_hold_have_a_limit(level: int, codes: list[int]) -> None:
+    world = World()
+    assert world.device("ä" * 512, level=level, username="u" * 1024)
+    answers = []
+    for hello in (connect("ä" * 513, level=level), connect(level=level, username="u" * 1025)):
+        device = world.accept()
+        device.send(hello)
+        answers.append(device.wire.take()[3])
+        assert device.wire.closed
+    assert answers == codes
+    assert world.frontend.counters.limited == {Limit.CLIENT_ID_LENGTH: 1, Limit.USER_NAME_LENGTH: 1}
