@@ -14,7 +14,8 @@ import org.eclipse.hono.client.kafka.producer.MessagingKafkaProducerConfigProper
 
 /**
  * Consumes a tenant's telemetry and events as an application of Eclipse Hono does: `Consumer BOOTSTRAP TENANT COUNT`.
- * Prints each message as Hono's client understands it, one JSON object a line; ends after COUNT messages.
+ * Prints each message as Hono's client understands it, one JSON object a line, its payload in base64; ends after COUNT
+ * messages.
  */
 public final class Consumer {
     public static void main(final String[] arguments) throws Exception {
@@ -55,7 +56,14 @@ public final class Consumer {
                 .put("creation_time", message.getCreationTime().toEpochMilli())
                 .put("ttl_seconds", message.getTimeToLive() == null ? null : message.getTimeToLive().toSeconds())
                 .put("correlation_id", message.getCorrelationId())
-                .put("payload", message.getPayload() == null ? null : message.getPayload().toString())
+                .put("payload", message.getPayload() == null ? null : message.getPayload().getBytes())
+                .put("time_till_disconnect", message.getTimeTillDisconnect())
+                .put("status", message.getStatus())
+                .put("sender_connected", message.isSenderConnected())
+                .put("kafka_topic", message.getMessageContext().getRecord().topic())
+                .put("key", message.getMessageContext().getRecord().key())
+                .put("via", message.getProperties().getProperty("via", String.class))
+                .put("response_topic", message.getProperties().getProperty("response-topic", String.class))
                 .put("orig_address", message.getProperties().getProperty("orig_address", String.class))
                 .put("orig_adapter", message.getProperties().getProperty("orig_adapter", String.class))
                 .put("retain", message.getProperties().getProperty("x-opt-retain", Boolean.class))
