@@ -1,10 +1,10 @@
-"""What becomes of a message that is refused for good when the operator has named a dead-letter topic.
+"""Decides which messages that are refused for good become dead letters, if there is a dead-letter topic.
 
-It becomes a record of that topic, a dead letter, and goes the way of all records: a route, a lane, its place in the
-connection's window. So its PUBACK says success when Kafka has the dead letter, not before and not out of turn. A dead
-letter that is refused in its turn stays refused: there is never a second one.
+A dead letter is a record like any other, with a route, a lane and a place in the connection's window. So its PUBACK
+reports success when Kafka has the dead letter, not earlier and in its turn. If a dead letter is refused too, the
+message is refused: there is never a second dead letter.
 
-A device that may not publish must not be able to fill the topic either, so its refusals stay refusals.
+A device that is not authorised to publish must not be able to fill the topic either: its messages are only refused.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 class Log(Protocol):
-    """Rate-limited lines."""
+    """A log that limits its rate."""
 
     def warning(self, event: str, **fields: object) -> None:
-        """One line, or none."""
+        """Log a line, or drop it."""
 
 
 class DeadLetters:
-    """`topic` is None where the operator wants none: then every refusal stands. `counts` are per QoS."""
+    """Without a dead-letter topic (`topic` is None) every refusal stands. `counts` has a counter for each QoS."""
 
     def __init__(self, topic: str | None, orig_adapter: str, counts: tuple[Counter[Reason], ...], log: Log) -> None:
         self.topic = topic
@@ -40,13 +40,13 @@ class DeadLetters:
         self._log = log
 
     def of_publish(self, identity: Identity, header: PublishHeader, refusal: Refusal) -> RecordTemplate | Refusal:
-        """The dead letter that a publish without a record becomes; the refusal if it stands."""
+        """Return the dead letter of a PUBLISH for which routing made no record, or the refusal if it stands."""
         if self.topic is None or refusal.reason in UNAUTHORIZED:
             return refusal
         return dead_letter_from_publish(self.topic, self._orig_adapter, identity, header, refusal)
 
     def of_record(self, template: RecordTemplate, refusal: Refusal) -> RecordTemplate | Refusal:
-        """The dead letter that a record becomes; the refusal if it stands."""
+        """Return the dead letter of a record, or the refusal if it stands."""
         first = template.refusal
         if first is not None:
             self._log.warning("dead letter refused", reason=first.reason.value, text=first.text, again=refusal.text)
@@ -56,12 +56,12 @@ class DeadLetters:
         return dead_letter_from_record(self.topic, template, refusal)
 
     def sink(self, lane: Sink, refusal: Refusal, is_over: Callable[[], bool]) -> Sink:
-        """The lane, as dead letters see it, until `is_over`."""
+        """Return the lane as dead letters use it: it counts what it takes, and is retired once `is_over`."""
         return _DeadLetterSink(lane, refusal, is_over, self._counts, self._log)
 
 
 class _DeadLetterSink:
-    """A lane of the dead-letter topic. Counts what it takes, and is as good as retired when its cause has gone."""
+    """A lane of the dead-letter topic. Counts what it takes, and is retired once the cause of the refusal has gone."""
 
     __slots__ = ("_counts", "_is_over", "_lane", "_log", "_refusal")
 

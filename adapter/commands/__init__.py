@@ -1,4 +1,4 @@
-"""The sub-commands of `python -m adapter`, one file each: its arguments, its output, its exit codes."""
+"""The subcommands of `python -m adapter`, one file each: arguments, output and exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`check`: what would keep the service from running well, before it runs. Only looks."""
+"""`check`: finds what would keep the service from running well, before it runs. Changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from adapter.commands import Commands
     from adapter.preflight.finding import Finding
 
-# One plural is needed, and one verdict is shouted.
+# The words of the summary.
 COUNTED = {
     Verdict.OK: "ok",
     Verdict.WARNING: "warnings",
@@ -41,20 +41,24 @@ def add_parser(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "check",
-        help="say what would keep the service from running well",
-        description="Looks at the settings, this machine, the plugins, the certificates and Kafka, as the service "
-        "would use them: one line each, with what to do where it is not ok. Writes nothing, neither here nor in Kafka, "
-        "and creates no topic. Whether a record is really taken is known only by writing one.",
+        help="find what would keep the service from running well",
+        description="Checks the settings, this machine, the plugins, the certificates and Kafka, as the service "
+        "would use them. Prints one line for each, with the fix if it is not ok. Writes nothing, neither here nor to "
+        "Kafka, and creates no topic. Only writing a record would show whether Kafka really accepts one.",
         epilog="Exit codes: 0 nothing failed, 1 something failed (or, with --strict, there is a warning), 2 wrong "
         "arguments or settings.",
     )
     parser.add_argument(
-        "--tenant", metavar="T", action="append", default=[], help="look at the topics of this tenant; repeat"
+        "--tenant", metavar="T", action="append", default=[], help="check the topics of this tenant; repeatable"
     )
-    parser.add_argument("--topic", metavar="T", action="append", default=[], help="look at this Kafka topic; repeat")
-    parser.add_argument("--strict", action="store_true", help="a warning is a failure")
+    parser.add_argument("--topic", metavar="T", action="append", default=[], help="check this Kafka topic; repeatable")
+    parser.add_argument("--strict", action="store_true", help="treat warnings as failures")
     parser.add_argument(
-        "--timeout", metavar="SECONDS", type=_seconds, default=5.0, help="for each step towards a broker; default: 5"
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=5.0,
+        help="for each step of reaching a broker; default: 5",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.set_defaults(command=run)
@@ -71,7 +75,7 @@ def _seconds(text: str) -> float:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the findings."""
+    """Run the checks and print their findings."""
     form = as_json if arguments.json else as_text
     try:
         settings = load_settings(os.environ)
@@ -83,7 +87,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problems := list(asked.problems(settings)):
         sys.stderr.write("".join(f"{problem}\n" for problem in problems))
         return exit_codes.USAGE
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what concerns the reader is in the findings
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # its errors are among the findings
     here = Here(time.time, hard_limit_of_open_files(), OTHER_FILES)
     findings = asyncio.run(preflight(settings, asked, here, arguments.timeout))
     bad = {Verdict.FAILED, Verdict.WARNING} if arguments.strict else {Verdict.FAILED}
@@ -93,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def as_json(findings: Sequence[Finding], code: int) -> str:
-    """One object: the findings, how many there are of each verdict, and the exit code."""
+    """Return one JSON object: the findings, the number of each verdict, and the exit code."""
     counts = Counter(finding.verdict for finding in findings)
     summary = {verdict.value: counts[verdict] for verdict in Verdict}
     answer = {"findings": [asdict(finding) for finding in findings], "summary": summary, "exit_code": code}
@@ -101,7 +105,7 @@ def as_json(findings: Sequence[Finding], code: int) -> str:
 
 
 def as_text(findings: Sequence[Finding], _: int) -> str:
-    """A line for each, and one for all; names of files or topics cannot break a line."""
+    """Return a line for each finding and a summary. Names of files and topics cannot break a line."""
     lines = [_line(finding) for finding in findings]
     counts = Counter(finding.verdict for finding in findings)
     lines.append(", ".join(f"{counts[verdict]} {word}" for verdict, word in COUNTED.items()))

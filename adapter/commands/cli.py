@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a sub-command; returns the exit code."""
+    """Run a subcommand; return its exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m adapter",
-        description="MQTT-to-Kafka protocol adapter: devices publish over MQTT, Kafka has it, then the PUBACK leaves.",
+        description="MQTT-to-Kafka protocol adapter: devices publish over MQTT, and get a PUBACK when Kafka has the "
+        "record.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = parsed.command(parsed)
     except ConfigurationError as error:
-        sys.stderr.write("The settings cannot be run:\n")
+        sys.stderr.write("The settings cannot be used:\n")
         for problem in error.problems:
             sys.stderr.write(f"  {problem}\n")
         return exit_codes.USAGE

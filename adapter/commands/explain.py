@@ -1,4 +1,4 @@
-"""`explain`: what would become of a PUBLISH, without publishing it."""
+"""`explain`: says what would become of a PUBLISH, without publishing it."""
 
 from __future__ import annotations
 
@@ -28,21 +28,27 @@ def add_parser(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "explain",
-        help="say what becomes of a publish",
-        description="Says which route takes a publish and which Kafka record it makes, or why it is refused. Uses the "
-        "settings of the environment; asks neither Kafka nor a plugin.",
-        epilog="Exit codes: 0 it makes a record, 1 it is refused, 2 wrong arguments or settings.",
+        help="say what becomes of a PUBLISH",
+        description="Prints which route a PUBLISH takes and the Kafka record that it becomes, or why it is refused. "
+        "Uses the settings of the environment; asks neither Kafka nor a plugin.",
+        epilog="Exit codes: 0 it becomes a record, 1 it is refused, 2 wrong arguments or settings.",
     )
     parser.add_argument("topic", metavar="MQTT_TOPIC", help="the topic of the PUBLISH, with its property bag")
     parser.add_argument("--qos", type=int, choices=(0, 1, 2), default=1, help="default: 1")
-    parser.add_argument("--user", metavar="NAME", help="user name of the device, taken as verified: {auth-id}@{tenant}")
+    parser.add_argument(
+        "--user", metavar="NAME", help="user name of the device, treated as verified: {auth-id}@{tenant}"
+    )
     parser.add_argument("--client-id", metavar="ID", default="client", help="client identifier of the device")
-    parser.add_argument("--retain", action="store_true", help="with the RETAIN flag")
+    parser.add_argument("--retain", action="store_true", help="set the RETAIN flag")
     parser.add_argument("--payload-size", type=int, metavar="BYTES", default=1, help="default: 1")
     parser.add_argument("--content-type", metavar="TYPE", help="the Content Type property of MQTT 5.0")
-    parser.add_argument("--message-expiry", type=int, metavar="SECONDS", help="the Message Expiry property of MQTT 5.0")
+    parser.add_argument("--message-expiry", type=int, metavar="SECONDS", help="the Message Expiry Interval of MQTT 5.0")
     parser.add_argument(
-        "--user-property", metavar="NAME=VALUE", action="append", default=[], help="a User Property of MQTT 5.0; repeat"
+        "--user-property",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a User Property of MQTT 5.0; repeatable",
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of text")
     parser.set_defaults(command=run)
@@ -78,7 +84,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _over_limit(topic: str, settings: Settings) -> Refusal | None:
-    """Refuse the topics that never reach a route, nor the dead letters, as `adapter.mqtt.lookups` does."""
+    """Return why a topic never reaches a route, nor the dead-letter topic. The limits of `adapter.mqtt.lookups`."""
     size, longest = len(topic.encode()), settings.mqtt.max_topic_length
     if size > longest:
         return Refusal(Reason.BAD_TOPIC, f"the topic has {size} bytes, ADAPTER_MQTT__MAX_TOPIC_LENGTH allows {longest}")

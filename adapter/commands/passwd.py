@@ -18,7 +18,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "passwd",
         help="make an entry for the password file",
-        description="Prints a line for the password file. The password is asked for, or read from standard input.",
+        description="Prints a line for the password file. Prompts for the password, or reads it from standard input.",
         epilog="Example: python -m adapter passwd sensor1@demo >> config/passwords",
     )
     parser.add_argument("username", help="the device's user name, {auth-id}@{tenant}")

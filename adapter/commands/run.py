@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from adapter.commands import Commands
     from adapter.settings import Settings
 
-# The collector looks for cycles; messages make none, but with thousands of runs alive it would walk all of them
-# again and again.
+# The garbage collector looks for reference cycles. Messages form none, but with the default thresholds it would
+# traverse thousands of live runs again and again.
 GC_THRESHOLDS = (50_000, 20, 100)
 
-OTHER_FILES = 200  # brokers, plugins, the HTTP endpoint, libraries
+OTHER_FILES = 200  # file descriptors for brokers, plugins, the HTTP endpoint, libraries
 
 log = structlog.get_logger(__name__)
 
@@ -40,26 +40,26 @@ def add_parser(commands: Commands) -> None:
         help="run the service",
         description="Runs the service. Settings come from ADAPTER_* environment variables; config/adapter.env.example "
         "has all of them.",
-        epilog="Exit codes: 0 stopped with nothing left behind, 2 the settings cannot be run, 3 stopped with messages "
-        "that Kafka did not acknowledge, 4 an address cannot be used.",
+        epilog="Exit codes: 0 stopped with everything acknowledged, 2 the settings cannot be used, 3 stopped with "
+        "messages that Kafka did not acknowledge, 4 an address cannot be used.",
     )
     parser.set_defaults(command=run)
 
 
 def run(_: argparse.Namespace) -> int:
-    """Run until told to stop."""
+    """Run until SIGTERM or SIGINT."""
     settings = load_settings(os.environ)
     configure_logs(settings.log.level.value, settings.log.format.value)
     for warning in warnings(settings):
         log.warning(warning)
-    if settings.kafka.bootstrap_servers != EMBEDDED:  # nobody tries out 50,000 connections
+    if settings.kafka.bootstrap_servers != EMBEDDED:  # trying it out does not need 50,000 connections
         _allow_open_files(settings.mqtt.max_connections)
     gc.set_threshold(*GC_THRESHOLDS)
     return uvloop.run(_serve(settings))
 
 
 def _allow_open_files(connections: int) -> None:
-    """Raise the limit of open files to what the connections need; say so if the system does not let us."""
+    """Raise the limit on open files to what the connections need; log a warning if the hard limit is too low."""
     needed = connections + OTHER_FILES
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit != resource.RLIM_INFINITY and limit < needed:
@@ -79,7 +79,7 @@ async def _serve(settings: Settings) -> int:
     try:
         await service.start(stopping)
     except OSError as error:
-        log.error("cannot start", error=str(error))  # noqa: TRY400 - the text says it all
+        log.error("cannot start", error=str(error))  # noqa: TRY400 - a traceback would add nothing
         await service.stop()
         return exit_codes.UNAVAILABLE
     except BaseException:
@@ -94,12 +94,12 @@ async def _serve(settings: Settings) -> int:
 
 
 def _welcome(port: int, bootstrap_servers: str) -> str:
-    """What a newcomer copies."""
+    """Return the commands to copy for trying it out."""
     python = min(os.path.relpath(sys.executable), sys.executable, key=len)
     return WELCOME.format(port=port, kafka=bootstrap_servers, python=python)
 
 
-# The Python line is a CONNECT, a PUBLISH with QoS 1, and the wait for CONNACK and PUBACK.
+# The Python command sends a CONNECT and a PUBLISH with QoS 1, and waits for the CONNACK and the PUBACK.
 WELCOME = r"""
 MQTT on port {port}. Kafka is embedded: in memory, at {kafka}. Ctrl-C ends both. In another terminal:
 

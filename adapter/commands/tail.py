@@ -30,29 +30,32 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser(
         "tail",
         help="print records as they reach Kafka",
-        description="Prints the records that reach Kafka, one a line: topic, partition, offset, key, headers, value. "
-        "Connects as the service would, by the ADAPTER_KAFKA__* variables.",
+        description="Prints the records that reach Kafka, one per line: topic, partition, offset, key, headers, value. "
+        "Connects to Kafka as the service does, with the ADAPTER_KAFKA__* variables.",
         epilog="Exit codes: 0 stopped by Ctrl-C or --count, 2 wrong arguments or settings, 4 Kafka cannot be reached.",
     )
     parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="instead of ADAPTER_KAFKA__BOOTSTRAP_SERVERS")
     parser.add_argument(
-        "--topic", metavar="REGEX", default=r"^(?!__)", help="topics whose name matches; default: all but internal ones"
+        "--topic",
+        metavar="REGEX",
+        default=r"^(?!__)",
+        help="topics with a matching name; default: all but internal ones",
     )
-    parser.add_argument("--partition", type=int, metavar="N", help="this partition only")
-    parser.add_argument("--key", help="records with this key only")
+    parser.add_argument("--partition", type=int, metavar="N", help="only this partition")
+    parser.add_argument("--key", help="only records with this key")
     parser.add_argument(
-        "--header", metavar="NAME=VALUE", action="append", default=[], help="records with this header only; repeat"
+        "--header", metavar="NAME=VALUE", action="append", default=[], help="only records with this header; repeatable"
     )
-    parser.add_argument("--from-beginning", action="store_true", help="from the oldest record on, not from now")
+    parser.add_argument("--from-beginning", action="store_true", help="start with the oldest record, not with new ones")
     parser.add_argument("--count", type=int, metavar="N", help="stop after N records")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object per line")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print until stopped."""
+    """Print records until stopped."""
     settings = load_settings(os.environ)
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what concerns the reader is said at the end
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # errors are reported at the end
     try:
         topics = re.compile(arguments.topic)
     except re.error as error:
@@ -88,7 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _shown(value: bytes | None) -> str | None:
-    """Text where it is text; else bytes as hexadecimal digits."""
+    """Return UTF-8 as text, and other bytes in hexadecimal."""
     if value is None:
         return None
     try:
@@ -98,7 +101,7 @@ def _shown(value: bytes | None) -> str | None:
 
 
 def as_json(record: TailRecord) -> str:
-    """One line of JSON."""
+    """Return the record as one line of JSON."""
     fields: dict[str, Any] = {
         "topic": record.topic,
         "partition": record.partition,
@@ -112,7 +115,7 @@ def as_json(record: TailRecord) -> str:
 
 
 def as_text(record: TailRecord) -> str:
-    """One line for people; control characters cannot leave it."""
+    """Return the record as one line for people, with control characters escaped."""
     headers = " ".join(f"{name}={_quoted(value)}" for name, value in record.headers)
     place = f"{record.topic}[{record.partition}]@{record.offset}"
     return f"{place} key={_quoted(record.key)} {headers} value={_quoted(record.value)}"

@@ -1,4 +1,4 @@
-"""`verify`: the promises, tried on a running deployment."""
+"""`verify`: tests the adapter's promises on a running deployment."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def add_parser(commands: Commands) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "verify",
-        help="prove the promises on a running deployment",
-        description="Publishes with synthetic devices to a running adapter, reads the records back from Kafka, and "
-        "says whether anything acknowledged was lost, came out of order, or was acknowledged before it could be read. "
-        "Devices come back when their connection breaks: kill brokers and adapters meanwhile. Reaches Kafka as "
-        f"the service would, by the ADAPTER_KAFKA__* variables; the devices' password is in {PASSWORD} "
-        f"(or {PASSWORD}_FILE).",
+        help="test the promises on a running deployment",
+        description="Publishes to a running adapter with synthetic devices, reads the records back from Kafka, and "
+        "reports whether an acknowledged message was lost, was out of order, or was acknowledged before it could be "
+        "read. Devices reconnect when their connection breaks, so you can kill brokers and adapters meanwhile. "
+        "Connects to Kafka as the service does, with the ADAPTER_KAFKA__* variables. The password of the devices is in "
+        f"{PASSWORD} (or {PASSWORD}_FILE).",
         epilog="Exit codes: 0 every promise was kept, 1 one was broken or nothing was acknowledged, 2 wrong arguments "
-        "or settings, 4 the adapter, Kafka or the topic is not there, or the devices are refused.",
+        "or settings, 4 the adapter, Kafka or the topic cannot be reached, or the devices are refused.",
     )
     parser.add_argument("--mqtt", metavar="HOST:PORT", default="localhost:1883", help="default: localhost:1883")
     parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="instead of ADAPTER_KAFKA__BOOTSTRAP_SERVERS")
@@ -49,23 +49,29 @@ def add_parser(commands: Commands) -> None:
         "--mqtt-topic", metavar="PATTERN", default="telemetry/{tenant}/{device}", help="default: %(default)s"
     )
     parser.add_argument(
-        "--kafka-topic", metavar="NAME", help="where that leads; default: ADAPTER_KAFKA__TELEMETRY_TOPIC of the tenant"
+        "--kafka-topic",
+        metavar="NAME",
+        help="where its records go; default: ADAPTER_KAFKA__TELEMETRY_TOPIC of the tenant",
     )
     parser.add_argument("--username", metavar="PATTERN", help="such as {device}@{tenant}; default: no credentials")
     parser.add_argument("--devices", type=int, default=20, metavar="N", help="default: 20")
-    parser.add_argument("--messages", type=int, default=500, metavar="N", help="of each device; default: 500")
+    parser.add_argument("--messages", type=int, default=500, metavar="N", help="for each device; default: 500")
     parser.add_argument("--window", type=int, default=20, metavar="N", help="unacknowledged at a time; default: 20")
-    parser.add_argument("--rate", type=float, metavar="N", help="messages a second, of all devices; default: no limit")
-    parser.add_argument("--seconds", type=float, default=300, metavar="S", help="the longest it may take; default: 300")
+    parser.add_argument("--rate", type=float, metavar="N", help="messages per second of all devices; default: no limit")
+    parser.add_argument("--seconds", type=float, default=300, metavar="S", help="time limit; default: 300")
     parser.add_argument("--payload-size", type=int, default=128, metavar="BYTES", help="at least; default: 128")
-    parser.add_argument("--qos", choices=("1", "mixed"), default="1", help="mixed: every fourth with QoS 0; default: 1")
-    parser.add_argument("--level", choices=tuple(LEVELS), default="both", help="MQTT version; default: both in turn")
+    parser.add_argument(
+        "--qos", choices=("1", "mixed"), default="1", help="mixed: every fourth message with QoS 0; default: 1"
+    )
+    parser.add_argument(
+        "--level", choices=tuple(LEVELS), default="both", help="MQTT version; default: both, alternating"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.set_defaults(command=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prove, and print."""
+    """Publish, read back, and print the report."""
     settings = load_settings(os.environ)
     logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     host, _, port = arguments.mqtt.rpartition(":")

@@ -1,9 +1,9 @@
-"""From a client's certificate to a device, by the operator's pattern. Pure.
+"""From a client certificate to a device, by the operator's pattern. Pure.
 
-A pattern is one or more `KIND=text` with commas between. The kinds are those of the subject (`CN`, `O`, `OU` …) and of
-the alternative names (`dns`, `uri`, `email`, `ip`). `{device}` and `{tenant}` stand in the texts, each once in all; or
-`tenant=name` says one tenant for all. Examples: `CN={device}@{tenant}`, `O={tenant},CN={device}`,
-`uri=spiffe://example.com/{tenant}/{device}`, `tenant=plant,CN={device}`.
+A pattern is a comma-separated list of `KIND=text`. The kinds are attributes of the subject (`CN`, `O`, `OU` …) and
+subject alternative names (`dns`, `uri`, `email`, `ip`). `{device}` and `{tenant}` each appear once in the whole
+pattern; `tenant=name` in place of `{tenant}` sets one tenant for all devices. Examples: `CN={device}@{tenant}`,
+`O={tenant},CN={device}`, `uri=spiffe://example.com/{tenant}/{device}`, `tenant=plant,CN={device}`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(r"\{(\w*)\}")
 
 
 class CertificateNames:
-    """A pattern. Raises ConfigurationError when it is none."""
+    """A parsed pattern. Raises ConfigurationError if it cannot be parsed."""
 
     def __init__(self, pattern: str) -> None:
         self._tenant: str | None = None
@@ -42,30 +42,35 @@ class CertificateNames:
             else:
                 raise _wrong(f"every part must be KIND=text with one of {', '.join(KINDS)}, or tenant=name")
         if sorted(found) != [DEVICE, TENANT]:
-            raise _wrong("{device} must stand there once, and {tenant} or tenant=name once")
+            raise _wrong("it must contain {device} once, and either {tenant} or tenant=name once")
 
     def name(self, certificate: Certificate) -> tuple[str, str] | None:
-        """Tenant and device; None when the certificate does not have the pattern's names, or has several that fit."""
+        """Return tenant and device; None if the certificate lacks a name of the pattern, or has several that match."""
         found = {} if self._tenant is None else {TENANT: self._tenant}
         for wanted, regex in self._rules:
             matches = {regex.fullmatch(value) for kind, value in certificate.names if kind == wanted} - {None}
             if len(matches) != 1:
                 return None
             [match] = matches
-            assert match is not None, "taken out above"
+            assert match is not None, "removed above"
             found |= match.groupdict()
-        # A user name is `device@tenant`, split at its last @.
+        # A user name `device@tenant` is split at its last @, so a tenant cannot contain one.
         return None if "@" in found[TENANT] else (found[TENANT], found[DEVICE])
 
 
 def _regex(text: str) -> tuple[re.Pattern[str], list[str]]:
-    """Take a placeholder for text without the characters that stand beside it: there is one way to read a name."""
+    """Return the regular expression of a text, and the placeholders in it.
+
+    A placeholder matches no character that stands next to it in the text, so there is only one way to split a name.
+    """
     pieces = _PLACEHOLDER.split(text)  # literal, name, literal, name … literal
     literals, names = pieces[::2], pieces[1::2]
     if any(name not in {DEVICE, TENANT} for name in names) or any("{" in one or "}" in one for one in literals):
-        raise _wrong("a text may hold {device} and {tenant} and no other braces")
+        raise _wrong("a text may contain {device} and {tenant}, and no other braces")
     if not all(literals[1:-1]):
-        raise _wrong("a text does not say where {device} ends and {tenant} begins, or the other way round")
+        raise _wrong(
+            "{device} and {tenant} need text between them, or nobody knows where one ends and the other begins"
+        )
     expression = re.escape(literals[0])
     for place, name in enumerate(names):
         beside = re.escape(literals[place][-1:] + literals[place + 1][:1])
@@ -75,5 +80,5 @@ def _regex(text: str) -> tuple[re.Pattern[str], list[str]]:
 
 
 def _wrong(text: str) -> ConfigurationError:
-    # The pattern is not repeated: in its place may stand what is none of its readers' business.
+    # The pattern is not repeated: the variable may hold a secret by mistake.
     return ConfigurationError(f"{VARIABLE}: {text}")

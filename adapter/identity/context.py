@@ -1,4 +1,4 @@
-"""What amqtt's plugins are given as their broker: its context, without a broker behind it."""
+"""The broker context that amqtt's plugins get, without a broker behind it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class AdapterContext(BrokerContext):
-    """A BrokerContext of an adapter: it knows no sessions and no subscriptions, and publishes nothing.
+    """A BrokerContext without sessions, subscriptions or retained messages, which cannot publish.
 
-    What a plugin cannot have here raises amqtt's BrokerError, which plugins know.
+    What the adapter cannot do raises amqtt's BrokerError, which plugins know.
     """
 
     def __init__(self, plugins: Mapping[str, Mapping[str, Any]]) -> None:
-        # Not BrokerContext's own: it wants a broker, which every method below does without.
+        # Not BrokerContext.__init__: it needs a broker, and no method below does.
         BaseContext.__init__(self)
         self.config = BrokerConfig(plugins={path: dict(config) for path, config in plugins.items()})
 
     async def broadcast_message(self, topic: str, data: bytes, qos: int | None = None) -> None:  # noqa: ARG002 - amqtt's
-        """Raise BrokerError: nobody subscribes here."""
+        """Raise BrokerError: there are no subscribers."""
         _unsupported("broadcast a message")
 
     async def retain_message(
@@ -41,16 +41,16 @@ class AdapterContext(BrokerContext):
         _unsupported("retain a message")
 
     async def add_subscription(self, client_id: str, topic: str | None, qos: int | None) -> None:  # noqa: ARG002 - amqtt's
-        """Raise BrokerError: nobody subscribes here."""
+        """Raise BrokerError: there are no subscriptions."""
         _unsupported("add a subscription")
 
     @property
     def sessions(self) -> Generator[Session]:
-        """None at all: a plugin sees the one session it is asked about."""
+        """Always empty: a plugin sees only the session that it is asked about."""
         yield from ()
 
     def get_session(self, client_id: str) -> Session | None:  # noqa: ARG002 - amqtt's signature
-        """Find no session."""
+        """Return None: there are no sessions."""
         return None
 
     @property

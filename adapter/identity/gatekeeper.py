@@ -1,8 +1,9 @@
-"""Who may connect, and who may publish where: the adapter's rules around the answers of amqtt's plugins.
+"""Authentication and authorisation: the adapter's rules around the answers of amqtt's plugins.
 
-A user name becomes a tenant and a device only when a plugin has verified it; a client certificate, when TLS has and the
-operator's pattern names them. Where authentication is required, somebody must say yes; where it is not, devices without
-credentials are let in, and credentials that are shown are still checked if there is a plugin for it.
+A user name becomes a tenant and a device only after a plugin has verified it. A client certificate does so if TLS has
+verified it and the operator's pattern matches. Where authentication is required, a plugin or a certificate must vouch
+for the device. Where it is not, devices without credentials may connect, and credentials are still checked if there is
+a plugin for them.
 """
 
 from __future__ import annotations
@@ -35,22 +36,25 @@ STOP_SECONDS = 3.0
 
 _NO_CERTIFICATE = "the server requires a client certificate that names a device"
 _NOBODY_COULD_CONNECT = (
-    f"{PLUGINS} names no plugin that checks credentials, and authentication is required: nobody could connect; set "
+    f"{PLUGINS} names no plugin that checks credentials, but authentication is required: no device could connect; set "
     f'{PLUGINS}={{"amqtt.plugins.authentication.FileAuthPlugin": {{"password_file": "..."}}}} '
     "or ADAPTER_AUTH__REQUIRED=false"
 )
 
 
 class Log(Protocol):
-    """Where failures of plugins go; should be rate-limited, as devices can cause them."""
+    """Where failures of plugins are logged. It should limit the rate, as devices can cause them."""
 
     def warning(self, event: str, **fields: Any) -> object:
-        """Write a line, or none."""
+        """Log a line, or drop it."""
 
 
 @dataclass(frozen=True, slots=True)
 class IdentityConfig:
-    """`plugins`: amqtt plugin class → its configuration. `gateways`: patterns of user names (fnmatch). Seconds."""
+    """`plugins` maps an amqtt plugin class to its configuration. `gateways` are patterns of user names (fnmatch).
+
+    `timeout` is in seconds.
+    """
 
     required: bool
     plugins: Mapping[str, Mapping[str, Any]] = field(repr=False)  # may hold passwords
@@ -61,7 +65,7 @@ class IdentityConfig:
 
 
 def check_plugins(config: IdentityConfig) -> PluginPlan:
-    """Find whether the plugins can be used, without making one. Raises ConfigurationError with all that is wrong."""
+    """Check the plugins without creating one. Raises ConfigurationError with everything that is wrong."""
     plugins = plan(config.plugins)
     if config.required and not plugins.authenticates and config.certificate_identity is None:
         raise ConfigurationError(_NOBODY_COULD_CONNECT)
@@ -69,7 +73,7 @@ def check_plugins(config: IdentityConfig) -> PluginPlan:
 
 
 class Gatekeeper:
-    """Answers for every connection. `start` first; `stop` may be called at any time, and again."""
+    """Authenticates and authorises all connections. Call `start` first; `stop` may be called at any time, and again."""
 
     def __init__(self, config: IdentityConfig, log: Log | None = None) -> None:
         self._config = config
@@ -108,7 +112,7 @@ class Gatekeeper:
             ) from error
 
     async def stop(self) -> None:
-        """Close the plugins and end their threads, within STOP_SECONDS; what is being asked is refused."""
+        """Close the plugins and end their threads, within STOP_SECONDS. Pending questions are refused."""
         if self._threads is not None:
             await self._threads.stop(STOP_SECONDS)
 
@@ -117,11 +121,11 @@ class Gatekeeper:
 
     @property
     def checks_topics(self) -> bool:
-        """Whether a plugin wants to be asked about topics."""
+        """Whether a plugin checks topics."""
         return self._checks_topics
 
     async def authenticate(self, connect: Connect, peer: Peer) -> Identity:
-        """Decide on a CONNECT from `peer`. Raises ConnectRefusedError."""
+        """Return the identity behind a CONNECT from `peer`. Raises ConnectRefusedError."""
         named = self._named(connect, peer)
         if named is None and self._certificate_names is not None and self._config.required and not self._authenticates:
             raise ConnectRefusedError(ReasonCode.NOT_AUTHORIZED, _NO_CERTIFICATE)
@@ -140,14 +144,14 @@ class Gatekeeper:
         if verified:
             identity = identity_of(connect.client_id, connect.username, self._config.gateways)
         else:
-            if self._checks_topics:  # by the user name: a mere claim must not open them
+            if self._checks_topics:  # by the user name: an unverified one must not grant any topic
                 session.username = None
                 session.is_anonymous = True
             identity = Identity(connect.client_id, session.username)
         return self._with_session(identity, session)
 
     def _named(self, connect: Connect, peer: Peer) -> Identity | None:
-        """Who the certificate says it is; None when it does not say. Raises ConnectRefusedError for another's name."""
+        """Return the identity that the certificate names, if any. Raises ConnectRefusedError for another user name."""
         names = self._certificate_names
         found = names.name(peer.certificate) if names is not None and peer.certificate is not None else None
         if found is None:
@@ -156,25 +160,25 @@ class Gatekeeper:
         username = f"{device}@{tenant}"
         if connect.username not in {None, "", username}:
             raise ConnectRefusedError(
-                ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the user name is not that of the client certificate"
+                ReasonCode.BAD_USER_NAME_OR_PASSWORD, "the user name differs from that of the client certificate"
             )
         gateway = any(fnmatchcase(username, pattern) for pattern in self._config.gateways)
         return Identity(connect.client_id, username, tenant, device, gateway)
 
     async def _authenticate_named(self, threads: PluginThreads, named: Identity, session: Session) -> Identity:
-        """The certificate is enough. A password beside it must be right, and amqtt's own plugin for it must agree."""
+        """Accept the certificate's identity. If there is a password, or amqtt's certificate plugin, it must agree."""
         session.username = named.username
         if self._authenticates and (session.password is not None or self._reads_certificates):
             await self._verify(threads, session, given=True)
         return self._with_session(named, session)
 
     def _with_session(self, identity: Identity, session: Session) -> Identity:
-        # Plugins find in a later question what they have left in the session, and the password, which may be a token
-        # that lists topics. It is 7 KiB a connection, so only where it is needed.
+        # When asked about a topic, plugins find in the session what they stored there, and the password, which may be a
+        # token that lists topics. A session takes 7 KiB for each connection, so it is kept only where it is needed.
         return replace(identity, plugin_session=session) if self._checks_topics else identity
 
     async def _verify(self, threads: PluginThreads, session: Session, *, given: bool) -> bool:
-        """Whether the plugins that let it in have checked whose credentials these are. Raises ConnectRefusedError."""
+        """Ask the plugins; return whether one has verified the credentials. Raises ConnectRefusedError."""
         try:
             verdict = await threads.ask(lambda plugins: plugins.authenticate(session))
         except PluginFailedError as error:
@@ -189,7 +193,7 @@ class Gatekeeper:
         return verdict.verified
 
     async def may_publish(self, identity: Identity, topic: str) -> bool | None:
-        """Ask the plugins about a topic of somebody whom `authenticate` let in; None: they cannot say."""
+        """Ask the plugins whether an authenticated connection may publish to a topic; None if they cannot answer."""
         threads = self._threads
         if threads is None or not self._checks_topics:
             return True

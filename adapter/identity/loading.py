@@ -1,7 +1,7 @@
-"""Plugins by name, and what is wrong with their configuration, before anything runs.
+"""Imports plugins by name and checks their configuration, before anything runs.
 
-amqtt stops at the first mistake and may show the value that is wrong, which can be a password. Here every mistake is
-found, each as a line that names the class, and no line shows a value.
+amqtt stops at the first mistake and may show the wrong value, which can be a password. Here every mistake is reported,
+each in a line that names the class, and no line shows a value.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ PLUGINS = "ADAPTER_AUTH__PLUGINS"
 
 
 class _UnfitError(Exception):
-    """A plugin that cannot be used as configured; the text says why."""
+    """A plugin cannot be used as configured; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class PluginPlan:
-    """Plugins that were found fit: class path → configuration as amqtt's PluginManager takes it, and what they do."""
+    """Plugins that can be used: class path → configuration, as amqtt's PluginManager takes it, and what they do."""
 
     configs: dict[str, dict[str, Any]]
     authenticates: bool
@@ -68,7 +68,10 @@ def plan(plugins: Mapping[str, Mapping[str, Any]]) -> PluginPlan:
 
 
 def reads_certificates(plugin: type) -> bool:
-    """Whether it is amqtt's certificate plugin, or made of it. By name: its module needs a library that may miss."""
+    """Return whether it is amqtt's certificate plugin or derived from it.
+
+    By name, as its module needs a library that may not be installed.
+    """
     return any(base.__module__ == "amqtt.contrib.cert" for base in plugin.__mro__)
 
 
@@ -79,7 +82,7 @@ def _import(path: str) -> type[BasePlugin[Any]]:
     except Exception as error:  # importing runs the module, which may raise anything
         raise _UnfitError(
             f"cannot be imported ({type(error).__name__}: {error}); give the path of a class that is installed "
-            "with what it needs, such as amqtt.plugins.authentication.FileAuthPlugin"
+            "with its dependencies, such as amqtt.plugins.authentication.FileAuthPlugin"
         ) from error
     if not isinstance(plugin, type) or not issubclass(plugin, BasePlugin):
         raise _UnfitError("is not a plugin; give a class derived from amqtt's BaseAuthPlugin or BaseTopicPlugin")
@@ -88,7 +91,7 @@ def _import(path: str) -> type[BasePlugin[Any]]:
             "checks neither credentials nor topics, and the adapter asks plugins for nothing else; remove it"
         )
     if not is_dataclass(plugin.Config):
-        raise _UnfitError("has a Config that is not a dataclass, as amqtt requires; mend the plugin")
+        raise _UnfitError("has a Config that is not a dataclass, which amqtt requires; fix the plugin")
     return plugin
 
 
@@ -107,17 +110,17 @@ def _checked_config(plugin: type[BasePlugin[Any]], given: dict[str, Any]) -> dic
         raise _UnfitError(
             f"has a wrong value for {error.field_path!r}: {type(error.value).__name__}, should be {kind}"
         ) from error
-    except (DaciteError, NameError) as error:  # a union or a reference that the class itself has wrong
-        raise _UnfitError(f"has a Config that cannot be filled ({type(error).__name__}); mend the plugin") from error
+    except (DaciteError, NameError) as error:  # a union or a reference that is wrong in the class itself
+        raise _UnfitError(f"has a Config that cannot be filled ({type(error).__name__}); fix the plugin") from error
     except _UnfitError:
         raise
-    except Exception as error:  # a Config may check itself; its text may show values
-        raise _UnfitError(f"does not take its configuration ({type(error).__name__})") from error
+    except Exception as error:  # a Config may check itself; the error's text may show values
+        raise _UnfitError(f"rejects its configuration ({type(error).__name__})") from error
     return data
 
 
 def _as_enum(hint: Any, name: str, value: Any) -> Any:
-    """Turn JSON's text into the enum that a Config wants: amqtt's manager does not, and refuses every text there is."""
+    """Convert a text from JSON to the enum of a Config. amqtt's manager does not, and so rejects any text there."""
     if not (isinstance(hint, type) and issubclass(hint, Enum)):
         return value
     try:

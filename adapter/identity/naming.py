@@ -8,11 +8,10 @@ from adapter.model import Identity
 
 
 def identity_of(client_id: str, username: str | None, gateways: tuple[str, ...]) -> Identity:
-    """Say who a connection is; for user names that a plugin has verified, and for no others.
+    """Return the identity that a user name stands for. Call it only for user names that a plugin has verified.
 
-    The tenant is what follows the last `@`. A user name without one, or with nothing on one side of it, names no
-    device. `gateways` are patterns of whole user names: `*` stands for any text, `?` for a
-    character, `[…]` for one of several.
+    The tenant follows the last `@`. A user name without an `@`, or with nothing on one side of it, names no device.
+    `gateways` are patterns of whole user names: `*` matches any text, `?` any character, `[…]` one of several.
     """
     auth_id, _, tenant = (username or "").rpartition("@")
     if username is None or not auth_id or not tenant:

@@ -1,9 +1,9 @@
-"""Entries of the password file of amqtt's FileAuthPlugin: made for `passwd`, and checked when the adapter starts.
+"""Entries of the password file of amqtt's FileAuthPlugin: made by `passwd`, and checked when the adapter starts.
 
-Argon2id with m=7168 KiB, t=5, p=1: of the settings that OWASP's Password Storage Cheat Sheet lists as equally strong,
-the one with the least memory. It is also the cheapest here: a check takes 19 ms of CPU, against 23 ms with m=19456
-t=2, 51 ms with m=47104 t=1, and 170 ms with the library's default m=65536 t=3. A fleet that reconnects costs a core
-19 s for a thousand devices. The file says for each entry how it was made, so other settings work as well.
+Argon2id with m=7168 KiB, t=5, p=1. Of the parameters that OWASP's Password Storage Cheat Sheet lists as equally strong,
+these need the least memory. They are also the cheapest here: a check takes 19 ms of CPU, against 23 ms with m=19456
+t=2, 51 ms with m=47104 t=1, and 170 ms with the library's default m=65536 t=3. When a thousand devices reconnect, that
+is 19 s of one core. Each entry of the file holds its own parameters, so others work as well.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ LANES = 1
 
 _COMMENT = "#"
 _SEPARATOR = ":"
-_SHA512_CRYPT = "$6$"  # amqtt still takes it, and calls it deprecated
+_SHA512_CRYPT = "$6$"  # deprecated in amqtt, but still accepted
 
 
 def password_entry(username: str, password: str) -> str:
-    """Make a line for the password file, without its line end.
+    """Return a line for the password file, without the line break.
 
-    Raises ValueError for a user name that the file could not hold, and for an empty password.
+    Raises ValueError for a user name that the file cannot represent, and for an empty password.
     """
     if not username:
         raise ValueError("the user name is empty")
@@ -44,9 +44,9 @@ def password_entry(username: str, password: str) -> str:
 
 
 def problems_in(path: Path) -> list[str]:
-    """Find what keeps entries of a password file from working, one text for each line; no text shows a line's content.
+    """Return what is wrong with a password file, one text for each bad line. No text shows the content of a line.
 
-    The plugin itself would log a malformed line, which may be a password, and fail only when the device connects.
+    The plugin itself would log a malformed line, which may contain a password, and fail only when the device connects.
     """
     try:
         lines = path.read_text(encoding="utf-8").split("\n")

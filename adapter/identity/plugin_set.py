@@ -1,6 +1,6 @@
-"""amqtt's plugins, loaded once for one event loop, and asked as amqtt's broker asks them.
+"""amqtt's plugins, created once for each event loop, and called as amqtt's broker calls them.
 
-A plugin belongs to the loop in which it was made: it may keep an HTTP session or a lock that works nowhere else.
+A plugin belongs to the loop in which it was created: it may hold an HTTP session or a lock that works nowhere else.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from amqtt.plugins.base import BasePlugin
     from amqtt.session import Session
 
-# amqtt's own name for a broker's plugins: the logger that they write to is known by it.
+# amqtt's own namespace for the plugins of a broker; it names the logger that they write to.
 NAMESPACE = "amqtt.broker.plugins"
-LONGEST_TEXT = 300  # characters of a plugin's error that are worth a place in a log line
-_QUERY = re.compile(r"\?[^\s'\"]+")  # of an address in an error's text
+LONGEST_TEXT = 300  # characters of a plugin's error that go into a log line
+_QUERY = re.compile(r"\?[^\s'\"]+")  # the query of a URL in an error's text
 
 
 class PluginFailedError(AdapterError):
-    """A plugin gave no answer: it raised, it was too slow, or the adapter is stopping. Stays inside this package."""
+    """A plugin gave no answer: it raised, it was too slow, or the adapter is stopping. Never leaves this package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the plugins say about credentials; `verified` when one of them has really checked whose they are."""
+    """What the plugins say about credentials. `verified`: one of them has checked the user name itself."""
 
     allowed: bool
     verified: bool = False
@@ -48,21 +48,23 @@ class PluginSet:
     """One instance of each configured plugin."""
 
     def __init__(self, configs: dict[str, dict[str, Any]]) -> None:
-        """Make the plugins for the running loop. Raises ConfigurationError."""
+        """Create the plugins for the running loop. Raises ConfigurationError."""
         try:
             manager = amqtt_manager.PluginManager(NAMESPACE, AdapterContext(configs), asyncio.get_running_loop())
         except (PluginInitError, PluginLoadError, PluginImportError, PluginCoroError) as error:
             cause = error.__cause__
             reason = f"{error}: {type(cause).__name__}: {cause}" if cause else str(error)
-            raise ConfigurationError(f"{PLUGINS}: a plugin cannot be made: {reason}; mend its configuration") from error
-        # The manager puts itself into a dictionary for ever, for `get_plugin_manager`, which no plugin calls.
+            raise ConfigurationError(
+                f"{PLUGINS}: a plugin cannot be created: {reason}; fix its configuration"
+            ) from error
+        # The manager adds itself to a global dictionary, for `get_plugin_manager`, which no plugin calls.
         amqtt_manager.plugins_manager.pop(NAMESPACE, None)
         self._plugins: list[BasePlugin[Any]] = list(manager.plugins)
         self._auth = [plugin for plugin in self._plugins if isinstance(plugin, BaseAuthPlugin)]
         self._topic = [plugin for plugin in self._plugins if isinstance(plugin, BaseTopicPlugin)]
 
     async def start(self) -> None:
-        """Tell the plugins that the broker starts, as amqtt does: some open their database then.
+        """Tell the plugins that the broker starts, as amqtt does: some open their database on that event.
 
         Raises ConfigurationError.
         """
@@ -78,9 +80,9 @@ class PluginSet:
     async def authenticate(self, session: Session) -> Verdict:
         """Ask whether the session may connect. Raises PluginFailedError.
 
-        As in amqtt's broker, None is no answer, one answer is needed, and every answer must be yes. But plugins are
-        asked one after another, so that a thread with a plugin that blocks does so before it takes up other work,
-        and the first no ends it.
+        As in amqtt's broker, None is no answer, at least one answer is needed, and all answers must be yes. Unlike
+        there, plugins are asked one after another, so that a plugin that blocks its thread does so before the thread
+        takes up other work; and the first no is final.
         """
         allowed = verified = anonymous = False
         for plugin in self._auth:
@@ -96,9 +98,9 @@ class PluginSet:
             if not answer:
                 return Verdict(allowed=False)
             allowed = True
-            # A plugin that says yes without looking at the password calls the session anonymous; AnonymousAuthPlugin
-            # does not when it wants a user name, and looks no closer then. The certificate plugin compares the client
-            # identifier, and never looks at the user name.
+            # A plugin that says yes without checking the password marks the session as anonymous. But
+            # AnonymousAuthPlugin does not if it requires a user name, and does not check that either. The certificate
+            # plugin compares the client identifier, and ignores the user name.
             verified = verified or not (
                 session.is_anonymous or isinstance(plugin, AnonymousAuthPlugin) or reads_certificates(type(plugin))
             )
@@ -123,29 +125,29 @@ class PluginSet:
         return True
 
     async def close(self) -> list[str]:
-        """Let the plugins free what they hold, and return what went wrong, a text for each.
+        """Let the plugins release their resources; return what went wrong, one text for each failure.
 
-        `close` alone is not enough: the HTTP plugin frees its connections when the broker's shutdown is announced.
+        `close` alone is not enough: the HTTP plugin closes its connections on the broker's shutdown event.
         """
         problems = []
         for plugin in self._plugins:
             for step in (BrokerEvents.PRE_SHUTDOWN, BrokerEvents.POST_SHUTDOWN, None):
                 try:
                     await (plugin.close() if step is None else _fire(plugin, step))
-                except Exception as error:  # noqa: BLE001 - one plugin's fault must not keep the others open
+                except Exception as error:  # noqa: BLE001 - the others must be closed too
                     problems.append(str(_failure(plugin, error, None)))
         return problems
 
 
 async def _fire(plugin: BasePlugin[Any], event: BrokerEvents) -> None:
-    """Call the plugin's handler of an event, as amqtt's manager does, which would hide its error."""
+    """Call the plugin's handler for an event. amqtt's manager would do the same, but hide an error."""
     handler = getattr(plugin, f"on_{event}", None)
     if handler is not None:
         await handler()
 
 
 def _failure(plugin: BasePlugin[Any], error: BaseException, password: str | None) -> PluginFailedError:
-    """Say what a plugin raised, without the password: an HTTP error shows the address, whose query may hold it."""
+    """Describe what a plugin raised, without the password: an HTTP error shows the URL, whose query may contain it."""
     text = _QUERY.sub("?***", str(error))
     if password:
         text = text.replace(password, "***")

@@ -1,4 +1,4 @@
-"""amqtt's Session, as its plugins expect it, from what the adapter knows of a connection."""
+"""Makes the amqtt Session that plugins expect from what the adapter knows about a connection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class PasswordNotTextError(AdapterError):
-    """A password that is not UTF-8. MQTT allows any bytes (3.1.1 section 3.1.3.5), but plugins are given text."""
+    """A password is not UTF-8. MQTT allows any bytes (3.1.1 section 3.1.3.5), but plugins get text."""
 
     def __init__(self) -> None:
-        super().__init__("the password is not UTF-8, which this server needs")
+        super().__init__("the password is not UTF-8, as this server requires")
 
 
 class ShownCertificate:
-    """The client's certificate where amqtt's plugins look for it: they ask the connection's TLS object."""
+    """Stands in for the connection's TLS object, which amqtt's plugins ask for the client certificate."""
 
     __slots__ = ("_der",)
 
@@ -32,40 +32,40 @@ class ShownCertificate:
         self._der = der
 
     def getpeercert(self, binary_form: bool = False) -> bytes | dict[str, object]:  # noqa: FBT001, FBT002 - `ssl`'s
-        """As of `ssl.SSLObject`; the decoded form is not kept, and empty as of a certificate that was not verified."""
+        """Return the certificate in DER. The decoded form is always empty, as for an unverified certificate."""
         return self._der if binary_form else {}
 
 
 class PluginSession(Session):
-    """A Session that makes its state machine when somebody looks at it.
+    """A Session that creates its state machine only on first access.
 
-    The machine is nearly all that a Session costs (200 µs and 30 KiB, against 2 µs and 7 KiB without it), and no plugin
-    of amqtt's looks.
+    The state machine is most of what a Session costs (200 µs and 30 KiB, against 2 µs and 7 KiB without it), and no
+    plugin of amqtt uses it.
     """
 
     def _init_states(self) -> None:
-        """Leave it to `transitions`."""
+        """Do nothing: `transitions` creates the state machine."""
 
     @cached_property
-    def transitions(self) -> Machine:  # type: ignore[override] # can be set: a cached_property gives way to it
-        """The state machine, in state `new`."""
+    def transitions(self) -> Machine:  # type: ignore[override] # a cached_property can be set
+        """The state machine, in its initial state `new`."""
         super()._init_states()  # sets this attribute
         machine: Machine = vars(self)["transitions"]
         return machine
 
 
 def session_of(connect: Connect, peer: Peer) -> Session:
-    """Make the session of a CONNECT from `peer`. Raises PasswordNotTextError."""
+    """Return the session of a CONNECT from `peer`. Raises PasswordNotTextError."""
     session = PluginSession()
     session.client_id = connect.client_id
     session.username = connect.username
     try:
         session.password = None if connect.password is None else connect.password.decode()
     except UnicodeDecodeError:
-        raise PasswordNotTextError from None  # the error would carry the password
+        raise PasswordNotTextError from None  # the error would contain the password
     session.remote_address = peer.address
     if peer.certificate is not None:
-        session.ssl_object = ShownCertificate(peer.certificate.der)  # type: ignore[assignment] # all that plugins ask it
+        session.ssl_object = ShownCertificate(peer.certificate.der)  # type: ignore[assignment] # plugins use nothing else of it
     session.clean_session = connect.clean_start
     session.keep_alive = connect.keep_alive
     if connect.will is not None:

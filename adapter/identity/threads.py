@@ -1,10 +1,10 @@
 """Threads in which plugins may block, so that the event loop that carries messages never does.
 
-    asker (main loop) ── question ──▶ one queue ──▶ whichever thread is free ── answer ──▶ asker
+    caller (main loop) ── question ──▶ one queue ──▶ whichever thread is free ── answer ──▶ caller
 
-Every thread has an event loop and a PluginSet of its own. A question is not given to a thread, a thread takes it, and
-looks for the next one only after the first step of the last: one that is blocked by `time.sleep` or a password hash
-takes none, and what is waiting goes to the others. A plugin that awaits, such as the HTTP one, holds up no thread.
+Every thread has its own event loop and PluginSet. Questions are not assigned to threads: a thread takes one, and looks
+for the next only after the first step of the last. So a thread that is blocked by `time.sleep` or a password hash takes
+none, and the others take what is waiting. A plugin that awaits, such as the HTTP plugin, blocks no thread.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ Notify = Callable[[str], None]
 
 
 class PluginThreads:
-    """The threads and the queue before them. Used from the loop that starts it."""
+    """The threads and the queue in front of them. Used only from the loop that starts it."""
 
     def __init__(self, configs: dict[str, dict[str, Any]], count: int, timeout: float, notify: Notify) -> None:
-        """Make `count` threads. `timeout` is in seconds; `notify` gets what went wrong at the end, for people."""
+        """Create `count` threads. `timeout` is in seconds; `notify` is told what went wrong while stopping."""
         self._questions = Questions(timeout)
         self._timeout = timeout
         self._notify = notify
@@ -37,11 +37,11 @@ class PluginThreads:
     async def start(self) -> None:
         """Start the threads and their plugins. Raises ConfigurationError, or TimeoutError after the timeout."""
         for thread in self._threads:
-            # One after another: they load the same plugins, so the first one finds what is wrong.
+            # One after another: they load the same plugins, so the first one finds any mistake.
             await asyncio.wait_for(asyncio.wrap_future(thread.start()), self._timeout)
 
     async def ask(self, ask: Callable[[PluginSet], Awaitable[Answer]]) -> Answer:
-        """Have a thread answer. Raises PluginFailedError, also when there is no answer in time."""
+        """Let a thread answer. Raises PluginFailedError, also if there is no answer in time."""
         if self._stopped:
             raise PluginFailedError("the adapter is stopping")
         question = self._questions.put(ask)
@@ -62,15 +62,15 @@ class PluginThreads:
                 self._questions.withdraw(question)
 
     async def stop(self, limit: float) -> None:
-        """Close the plugins and end the threads, within `limit` seconds; a thread that is stuck is left behind.
+        """Close the plugins and end the threads, within `limit` seconds. May be called again.
 
-        Then nothing is lost but that thread: it is a daemon, and ends with the process. May be called again.
+        A thread that is stuck is abandoned: it is a daemon, and ends with the process.
         """
         if self._stopped:
             return
         self._stopped = True
         self._questions.refuse_all("the adapter is stopping")
-        # Half of the time for the plugins, so that a thread whose plugins do not close is still seen to end.
+        # The plugins get half of the time, so that a thread whose plugins do not close can still end in time.
         ended = {asyncio.wrap_future(thread.stop(limit / 2)) for thread in self._threads}
         done, stuck = await asyncio.wait(ended, timeout=limit)
         for future in done:
@@ -81,7 +81,7 @@ class PluginThreads:
 
 
 class _PluginThread:
-    """One thread with its loop. `wake`, `start` and `stop` are called from outside, all the rest runs in the thread."""
+    """One thread with its loop. `start`, `wake` and `stop` are called from outside; the rest runs in the thread."""
 
     def __init__(
         self, number: int, configs: dict[str, dict[str, Any]], next_question: Callable[[], Question | None]
@@ -96,24 +96,24 @@ class _PluginThread:
         self._starting = False
         self._stopping = False
         self._ended: Future[list[str]] = Future()
-        self._ended.set_running_or_notify_cancel()  # nobody who waits for it can cancel it
+        self._ended.set_running_or_notify_cancel()  # so that nobody can cancel it
         self._problems: list[str] = []
 
     # -- from outside --------------------------------------------------------------------------------------------
 
     def start(self) -> Future[None]:
-        """Begin; the future tells when the plugins are ready, or why they are not."""
+        """Start the thread. The future is done when the plugins are ready, or has the reason why they are not."""
         self._thread.start()
         return asyncio.run_coroutine_threadsafe(self._load(), self._loop)
 
     def wake(self) -> None:
-        """Say that there is a question."""
+        """Tell the thread that there is a question."""
         if not self._woken:
             self._woken = True
             self._loop.call_soon_threadsafe(self._take)
 
     def stop(self, limit: float) -> Future[list[str]]:
-        """End; the future has what the plugins could not close."""
+        """End the thread, within `limit` seconds. The future has what went wrong."""
         if not self._thread.is_alive() and not self._ended.done():  # never started
             self._loop.close()
             self._ended.set_result([])
@@ -133,7 +133,7 @@ class _PluginThread:
                 self._loop.run_forever()
                 running = False
             except (SystemExit, KeyboardInterrupt) as error:
-                # A plugin's task called sys.exit(): that is its fault, not the end of the thread.
+                # A task of a plugin called sys.exit(); that must not end the thread.
                 self._problems.append(f"a plugin raised {type(error).__name__}")
         self._loop.close()
         self._ended.set_result(self._problems)
@@ -143,7 +143,7 @@ class _PluginThread:
         await self._plugins.start()
 
     def _take(self) -> None:
-        # Before looking: a question that is put after this line wakes the thread again.
+        # Reset before looking into the queue: a question that is put after this line wakes the thread again.
         self._woken = False
         if self._starting:
             return
@@ -154,8 +154,8 @@ class _PluginThread:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         question.begun(lambda: self._cancel(task))
-        # Behind the task's first step: if that blocks, the other threads take what is waiting. Until then this thread
-        # takes nothing, also when it is woken, or it would sit on a question that it cannot get to.
+        # Scheduled behind the first step of the task. If that step blocks, the other threads take what is waiting.
+        # Until then this thread takes nothing, even if it is woken: it would hold a question that it cannot get to.
         self._starting = True
         self._loop.call_soon(self._started)
 
@@ -164,7 +164,7 @@ class _PluginThread:
         self._take()
 
     def _cancel(self, task: asyncio.Task[None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed, and the task with it
+        with contextlib.suppress(RuntimeError):  # the loop is closed, and the task is gone
             self._loop.call_soon_threadsafe(task.cancel)
 
     async def _answer(self, question: Question) -> None:
@@ -174,7 +174,7 @@ class _PluginThread:
         except asyncio.CancelledError:
             question.answer.set_exception(PluginFailedError("the question was withdrawn"))
             raise
-        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the asker
+        except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets it
             question.answer.set_exception(error)
         else:
             question.answer.set_result(result)
@@ -184,7 +184,7 @@ class _PluginThread:
         task.add_done_callback(lambda _: self._loop.stop())
 
     async def _end(self, limit: float) -> None:
-        """Withdraw what is being answered, then close the plugins."""
+        """Cancel the questions that are being answered, then close the plugins."""
         end = asyncio.current_task()
         tasks = asyncio.all_tasks() - {end}
         for task in tasks:

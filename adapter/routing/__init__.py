@@ -1,9 +1,10 @@
-"""From a PUBLISH and who sent it to a Kafka record, or to why there is none. Pure; the routes file is read once.
+"""From a PUBLISH and its sender to a Kafka record, or to the reason why there is none. Pure but for the routes file.
 
-router.py         the entry: routes of the file first, then Hono's grammar
-hono.py           Hono's topics            property_bag.py   what may follow them
-routes_file.py    reading and checking     file_routes.py    applying
-rule.py           one route                topic_filter.py, template.py   what it is made of
-origin.py         who may speak for whom   record.py         the headers
-explain.py        the same answers, for people
+router.py         the entry point: routes of the file first, then Hono's grammar
+hono.py           Hono's MQTT topics              property_bag.py   what may follow them
+routes_file.py    reads and checks the file       file_routes.py    applies its routes
+rule.py           one route                       topic_filter.py, template.py   its parts
+hono_topics.py    which Kafka topics are Hono's   kafka_names.py    which names Kafka accepts
+origin.py         who may publish for whom        record.py         the headers
+dead_letter.py    records of refused messages     explain.py        the router's answers, for people
 """

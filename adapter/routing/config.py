@@ -1,4 +1,4 @@
-"""What routing is told when the service starts: the operator's choices that decide where a record goes."""
+"""The configuration of routing: the operator's settings that decide where a record goes."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ PLACEHOLDER = "{tenant}"
 
 @dataclass(frozen=True, slots=True)
 class RoutingConfig:
-    """Where Hono's records go and who may say so; raises ConfigurationError when a pattern cannot work.
+    """Where Hono's records go, and who may publish them. Raises ConfigurationError for a pattern that cannot work.
 
-    `adapter_name` is the header `orig_adapter`. With `auth_required` a device publishes only for itself (a gateway for
-    its tenant's devices); without it nothing about a connection is verified, and the topic decides.
+    `adapter_name` is the value of the header `orig_adapter`. With `auth_required`, a device publishes only for itself,
+    and a gateway for the devices of its tenant. Without it, nothing about a connection is verified: the topic decides.
     """
 
     telemetry_topic: str = "hono.telemetry.{tenant}"
@@ -43,8 +43,8 @@ class RoutingConfig:
 
 
 def _problem(pattern: str) -> str | None:
-    """Why a pattern cannot be used."""
-    # Without the tenant in its topic, nothing in a record would tell one tenant's device from another's of that name.
+    """Return why a pattern cannot be used."""
+    # Without the tenant in its topic, nothing in a record would tell apart two tenants' devices of the same name.
     if pattern.count(PLACEHOLDER) != 1:
         return f"{pattern!r} must contain {PLACEHOLDER} once; for fixed topics use a route in ADAPTER_ROUTES_FILE"
     problem = topic_problem(pattern.replace(PLACEHOLDER, "t"))
@@ -56,9 +56,9 @@ def _problem(pattern: str) -> str | None:
 
 
 def _overlap(one: str, other: str) -> bool:
-    """Whether two different patterns have a topic in common, for two different tenants then.
+    """Return whether two different patterns have a topic in common, which then belongs to two different tenants.
 
-    `hono.{tenant}` and `hono.event.{tenant}` do: the tenant `event.x` would write telemetry into the events of `x`.
+    `hono.{tenant}` and `hono.event.{tenant}` do: telemetry of the tenant `event.x` would be among the events of `x`.
     """
     head, _, tail = one.partition(PLACEHOLDER)
     other_head, _, other_tail = other.partition(PLACEHOLDER)

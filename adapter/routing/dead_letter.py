@@ -1,12 +1,12 @@
-"""The record of a message that was refused for good: what it would have been, and why it is not. Pure.
+"""The dead letter of a message that was refused for good: its record, and why it was refused. Pure.
 
-Key and headers are those of the record that was refused, or as close to them as can be told of a publish that led to
-none; the reason is in further headers, whose names only the adapter writes (`record.RESERVED`).
+Key and headers are those of the refused record. If routing made no record, they are as close to it as possible. The
+reason is in further headers, whose names only the adapter writes (`record.RESERVED`).
 
     dead-letter-reason      a word, as in the metrics
     dead-letter-text        a sentence for people
-    dead-letter-topic       the Kafka topic that the record was meant for, when there was one
-    dead-letter-tenant      else, when the credentials of the connection name one
+    dead-letter-topic       the Kafka topic that the record was meant for, if there was a record
+    dead-letter-tenant      otherwise the tenant that the credentials name, if they name one
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def dead_letter_from_record(topic: str, template: RecordTemplate, refusal: Refusal) -> RecordTemplate:
-    """Make the dead letter of a record that Kafka does not take, or that cannot be in its topic."""
+    """Make the dead letter of a record that Kafka rejects, or whose topic does not exist."""
     return replace(
         template,
         topic=topic,
@@ -36,7 +36,7 @@ def dead_letter_from_record(topic: str, template: RecordTemplate, refusal: Refus
 def dead_letter_from_publish(
     topic: str, orig_adapter: bytes, identity: Identity, header: PublishHeader, refusal: Refusal
 ) -> RecordTemplate:
-    """Make the dead letter of a publish that routing refused: its key is the device, else the client identifier."""
+    """Make the dead letter of a PUBLISH that routing refused. Its key is the device id, else the client identifier."""
     headers = build_headers(orig_adapter, header, Facts(device_id=identity.device_id))
     if identity.tenant is not None:
         headers = (*headers, ("dead-letter-tenant", identity.tenant.encode()))

@@ -1,4 +1,4 @@
-"""Says how a PUBLISH is routed, for people: the same answer as the router's, with the rules that were passed by."""
+"""Explains to people how a PUBLISH is routed: the router's own answer, and why earlier routes did not match."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ HONO_GRAMMAR = "Hono's grammar"
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`route` is the rule that took the message, `tried` those before it, each with why it did not.
+    """`route` is the name of the rule that matched, or None; `tried` are those before it, and why they did not match.
 
-    A rule that takes a message may still refuse it: then `result` says why. `route` is None when no rule took it.
+    A rule that matches may still refuse the message: `result` then says why.
     """
 
     route: str | None
@@ -27,7 +27,7 @@ class Explanation:
 
 
 def explain(router: Router, identity: Identity, header: PublishHeader, payload_size: int) -> Explanation:
-    """Say what becomes of a PUBLISH with `payload_size` bytes of payload, as far as it can be said without Kafka."""
+    """Explain what becomes of a PUBLISH with `payload_size` bytes of payload, as far as can be known without Kafka."""
     result = router.route(identity, header)
     if isinstance(result, RecordTemplate):
         result = result.refuse_payload(payload_size) or result

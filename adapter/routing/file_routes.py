@@ -1,9 +1,9 @@
-"""Applies the routes of the routes file to a PUBLISH: the first whose filter matches makes the record, or refuses.
+"""Applies the routes of the routes file to a PUBLISH: the first whose filter matches makes the record or refuses it.
 
-Their topics have no property bag. A record has the headers of the contract; `device_id` is what the filter captured as
-`{device}`, else the device that was authenticated, else it is left out. No capture can lead a message into a topic of
-Hono's; only the operator's own text can (`kafka_topic = "hono.telemetry.{tenant}"`), and then tenant and device are
-those that the credentials allow.
+Topics of routes have no property bag. The header `device_id` is what the filter captured as `{device}`, else the
+authenticated device, else left out. No capture can lead a message into one of Hono's Kafka topics. Only the operator's
+own text can (`kafka_topic = "hono.telemetry.{tenant}"`), and then only for a tenant and a device that the credentials
+allow.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class FileRoutes:
         self._hono = HonoTopics(config)
 
     def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal | None:
-        """Make the record of a PUBLISH, or say why there is none; None if no rule matches its topic."""
+        """Return the record of a PUBLISH, or a Refusal; None if no route matches its topic."""
         for rule in self.rules:
             captures = rule.mqtt.match(header.topic)
             if captures is not None:
@@ -79,7 +79,7 @@ class FileRoutes:
         )
 
     def _unauthorized(self, rule: RouteRule, captures: dict[str, str], identity: Identity) -> Refusal | None:
-        """Say why these credentials do not allow a record for the tenant and the device of this route."""
+        """Return why these credentials do not allow a record for the tenant and the device of this route."""
         tenant = captures.get("tenant")
         if tenant is not None and not identity.tenant:
             return NAMELESS
@@ -89,7 +89,7 @@ class FileRoutes:
         return contradiction(identity, tenant, captures.get("device"))
 
     def _problem(self, rule: RouteRule, topic: str) -> str | None:
-        """Why a message may not go to this Kafka topic."""
+        """Return why a message may not go to this Kafka topic, to be read after its name."""
         if self._hono.owns(topic) and not self._hono.admits(rule.kafka_topic):
             return "is one of Hono's, and the route may not write to those"
         return topic_problem(topic)

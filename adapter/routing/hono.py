@@ -1,12 +1,12 @@
-"""Hono's grammar of MQTT topics, as its user guide has it.
+"""Hono's grammar of MQTT topics, as in its user guide.
 
     telemetry                       the device that the credentials name
-    telemetry/{tenant}/{device}     with credentials only for itself, or as a gateway
+    telemetry/{tenant}/{device}     an authenticated device only for itself, a gateway for devices of its tenant
     telemetry//{device}             the same, in the tenant that the credentials name
 
-`t` for `telemetry`; `event` or `e` for events, which need QoS 1 or 2. A property bag may follow. There are no further
-levels. Without authentication the topic decides whose record it is; a user name `{auth-id}@{tenant}` then only
-fills what the topic leaves open, and nobody is called a gateway.
+`t` stands for `telemetry`, and `event` or `e` for events, which need QoS 1 or 2. A property bag may follow, further
+levels may not. Without authentication, the topic decides which device the record belongs to: a user name
+`{auth-id}@{tenant}` then only fills in what the topic leaves out, and no connection counts as a gateway.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _WITH_DEVICE = 3
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One of Hono's APIs: `head` and `tail` stand around the tenant in its Kafka topic."""
+    """One of Hono's APIs. In the name of its Kafka topic, the tenant stands between `head` and `tail`."""
 
     name: str
     head: str
@@ -44,7 +44,7 @@ class Endpoint:
 
 
 class HonoGrammar:
-    """Routes topics that follow Hono's grammar, and says what is wrong with those that do not."""
+    """Routes topics that follow Hono's grammar, and refuses all others."""
 
     def __init__(self, config: RoutingConfig) -> None:
         self._auth_required = config.auth_required
@@ -56,11 +56,11 @@ class HonoGrammar:
         self._endpoints = {"telemetry": telemetry, "t": telemetry, "event": event, "e": event}
 
     def endpoint(self, topic: str) -> Endpoint | None:
-        """Find the API that the first level of `topic` names."""
+        """Return the API that the first level of `topic` names."""
         return self._endpoints.get(topic.partition("/")[0])
 
     def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
-        """Make the record of a PUBLISH, or say why there is none."""
+        """Return the record of a PUBLISH, or a Refusal."""
         endpoint = self.endpoint(header.topic)
         if endpoint is None:
             return Refusal(
@@ -94,7 +94,7 @@ class HonoGrammar:
         )
 
     def _origin(self, identity: Identity, endpoint: Endpoint, address: str) -> tuple[str, str] | Refusal:
-        """Find tenant and device of the record."""
+        """Return tenant and device of the record, or a Refusal."""
         levels = address.split("/", maxsplit=_WITH_DEVICE)
         name = endpoint.name
         if len(levels) == _ALONE:
@@ -123,14 +123,14 @@ class HonoGrammar:
 
 
 def _empty_payload(content_type: str | None) -> EmptyPayload:
-    """Say what a content type asks of the payload, as `isPayloadOfIndicatedType` of Hono's adapters does."""
+    """Return what a content type asks of the payload, as `isPayloadOfIndicatedType` of Hono's adapters does."""
     if not content_type:
         return EmptyPayload.REFUSED
     return EmptyPayload.REQUIRED if content_type == EMPTY_NOTIFICATION else EmptyPayload.ALLOWED
 
 
 def _refusal(endpoint: Endpoint, header: PublishHeader, tenant: str, topic: str) -> Refusal | None:
-    """Say why a record whose origin is settled cannot be."""
+    """Return why there is no record although tenant and device are known."""
     if endpoint.is_event and header.qos == 0:
         return Refusal(Reason.EVENT_QOS_0, "events must not get lost: publish them with QoS 1")
     if (problem := topic_problem(topic)) is not None:

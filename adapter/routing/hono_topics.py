@@ -1,7 +1,7 @@
-"""Which Kafka topics belong to Hono, so that no device can use a route of the routes file to write into them.
+"""Which Kafka topics belong to Hono, and which routes of the routes file may write to them.
 
-The telemetry and event topics are those of the operator's patterns. A record there speaks for a device of a tenant: the
-topic names the tenant, and Hono's client takes the device from the key. So a route may write there only with the tenant
+The operator's patterns name the topics for telemetry and events. A record in such a topic speaks for a device: the
+topic names the tenant, and Hono's client takes the device from the key. So a route may write there only for the tenant
 and the device that were checked against the credentials.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DEVICE_KEY = "{device}"
 _PREFIX = "hono."
-# Hono's topics for commands and notifications. Only Hono's own prefix tells them apart from other topics.
+# Hono's topics for commands and notifications, if the deployment uses Hono's default prefix.
 _COMMANDS = tuple(
     f"{_PREFIX}{endpoint}." for endpoint in ("command", "command_response", "command_internal", "notification")
 )
@@ -28,7 +28,7 @@ _COMMANDS = tuple(
 
 @dataclass(frozen=True, slots=True)
 class TopicPattern:
-    """The Kafka topics of one endpoint, one for each tenant; `head` and `tail` stand around the tenant."""
+    """The Kafka topics of one endpoint, one for each tenant, whose name stands between `head` and `tail`."""
 
     variable: str
     source: str
@@ -36,14 +36,14 @@ class TopicPattern:
     tail: str
 
     def tenant(self, topic: str) -> str | None:
-        """Return the tenant whose topic this is; None if it is no topic of this pattern."""
+        """Return the tenant that a topic belongs to; None if it does not match the pattern."""
         end = len(topic) - len(self.tail)
         if end < len(self.head) or not topic.startswith(self.head) or not topic.endswith(self.tail):
             return None
         return topic[len(self.head) : end]
 
     def has_all_of(self, template: Template) -> bool:
-        """Tell whether every topic that the template can render is one of this pattern."""
+        """Return whether every topic that the template can render matches the pattern."""
         if not template.placeholders:
             return self.tenant(template.literal) is not None
         return template.head.startswith(self.head) and template.tail.endswith(self.tail)
@@ -58,22 +58,22 @@ class HonoTopics:
         self._commands = _COMMANDS if is_default else ()
 
     def owns(self, topic: str) -> bool:
-        """Tell whether a topic is one of Hono's."""
+        """Return whether a topic belongs to Hono."""
         return topic.startswith(self._commands) or any(pattern.tenant(topic) is not None for pattern in self._patterns)
 
     def admits(self, kafka_topic: Template) -> bool:
-        """Tell whether a route may write into Hono's topics: its own text says so, and `problems` has found none."""
+        """Return whether a route without `problems` may write to Hono's topics: its own text names one."""
         return not kafka_topic.placeholders or any(kafka_topic.source == pattern.source for pattern in self._patterns)
 
     def fixed_tenant(self, kafka_topic: Template) -> str | None:
-        """Return the tenant for which a route writes all its records, if it names one topic of Hono's."""
+        """Return the tenant of a route whose `kafka_topic` is a single topic of Hono's."""
         if kafka_topic.placeholders:
             return None
         tenants = (pattern.tenant(kafka_topic.literal) for pattern in self._patterns)
         return next((tenant for tenant in tenants if tenant is not None), None)
 
     def problems(self, kafka_topic: Template, key: Template | None) -> Iterator[str]:
-        """Say why a route may not write where its targets lead it; `key` is None if it could not be read."""
+        """Yield why a route may not write to its Kafka topic. `key` is None if it could not be parsed."""
         pattern = next((pattern for pattern in self._patterns if pattern.has_all_of(kafka_topic)), None)
         if pattern is not None:
             if not self.admits(kafka_topic):

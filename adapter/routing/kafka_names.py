@@ -1,4 +1,4 @@
-"""Which names Kafka accepts for a topic, so that a bad one is refused here and not by a broker for a whole batch.
+"""Which topic names Kafka accepts: a bad one is refused here, before a broker rejects a whole batch for it.
 
 The rules are those of `org.apache.kafka.common.internals.Topic`.
 """
@@ -8,18 +8,18 @@ import re
 MAX_LENGTH = 249
 _ILLEGAL = re.compile(r"[^a-zA-Z0-9._-]")
 
-# Brokers let nobody but themselves write to these; asking would fail with INVALID_TOPIC_EXCEPTION.
+# Only brokers may write to these; a produce request would fail with INVALID_TOPIC_EXCEPTION.
 _INTERNAL = frozenset({"__consumer_offsets", "__transaction_state", "__share_group_state"})
 
 
 def illegal_character(name: str) -> str | None:
-    """Find the first character of `name` that no Kafka topic can have."""
+    """Return the first character of `name` that Kafka does not allow in a topic name."""
     found = _ILLEGAL.search(name)
     return found[0] if found else None
 
 
 def topic_problem(name: str) -> str | None:
-    """Say why Kafka has no topic of this name, as the end of a sentence that begins with it; None if it may have."""
+    """Return why this cannot be the name of a Kafka topic, to be read after the name; None if it can."""
     if not name:
         return "is empty"
     if name in {".", ".."}:

@@ -1,7 +1,7 @@
-"""Whose record it is, and whether this connection may say so.
+"""Which device a record belongs to, and whether this connection may publish for it.
 
-One rule for Hono's topics and the routes file: what the credentials name, a topic cannot contradict. Only a gateway
-may name other devices, and only of its own tenant.
+One rule holds for Hono's topics and for the routes file: a topic cannot contradict the credentials. Only a gateway may
+name other devices, and only devices of its own tenant.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from adapter.routing.text import shown
 if TYPE_CHECKING:
     from adapter.model import Identity
 
-# Ids end up in keys, headers and people's logs; nobody uses control characters (C0, DEL, C1) there in good faith.
+# Identifiers end up in keys, headers and logs. No honest device uses control characters (C0, DEL, C1) in them.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -26,12 +26,15 @@ NAMELESS = Refusal(
 
 
 def has_control_characters(text: str) -> bool:
-    """Tell whether `text` has a character of Unicode's category Cc."""
+    """Return whether `text` contains a control character (Unicode category Cc)."""
     return _CONTROL.search(text) is not None
 
 
 def contradiction(identity: Identity, tenant: str | None, device: str | None) -> Refusal | None:
-    """Say why an authenticated connection may not publish for this tenant and device (None: the topic does not say)."""
+    """Return why an authenticated connection may not publish for this tenant and device; None if it may.
+
+    `tenant` and `device` are None where the topic does not name them.
+    """
     if tenant is not None and identity.tenant is not None and tenant != identity.tenant:
         return Refusal(
             Reason.NOT_AUTHORIZED,
@@ -47,7 +50,7 @@ def contradiction(identity: Identity, tenant: str | None, device: str | None) ->
 
 
 def via(identity: Identity, device: str | None) -> str | None:
-    """Name the gateway that speaks for `device`, if one does. Call it for authenticated connections only."""
+    """Return the id of the gateway that publishes for `device`, if one does. Only for authenticated connections."""
     if identity.gateway and device is not None and device != identity.device_id:
         return identity.device_id
     return None

@@ -1,7 +1,7 @@
 """The property bag of Hono's MQTT topics: `telemetry/t/d/?content-type=text%2Fplain&hono-ttl=10`.
 
-What follows the last `/?` is a URL query. As in Hono, names are matched whatever their case, the first of several
-values counts, and properties that are not known here are ignored.
+What follows the last `/?` is a URL query. As in Hono, names are case-insensitive, the first of several values counts,
+and unknown properties are ignored.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from adapter.routing.origin import has_control_characters
 from adapter.routing.text import shown
 
 DELIMITER = "/?"
-_MAX_PROPERTIES = 32  # a topic is cut up at most this often
+_MAX_PROPERTIES = 32  # bounds the work for one topic
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
-# As long as an expiry in MQTT 5.0 can be (section 3.3.2.3.3). Consumers add it to an instant, which must not overflow.
+# Seconds: the longest Message Expiry Interval of MQTT 5.0 (section 3.3.2.3.3). Consumers add it to a time, which must
+# not overflow.
 LONGEST_TTL = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
 class PropertyBag:
-    """The properties that mean something here. `hono_ttl` is the text as it came: only events give it a meaning."""
+    """The properties that have a meaning here. `hono_ttl` is the text as received: it has a meaning in events only."""
 
     content_type: str | None = None
     hono_ttl: str | None = None
@@ -35,7 +36,7 @@ _EMPTY = PropertyBag()
 
 
 def split(topic: str) -> tuple[str, PropertyBag | Refusal]:
-    """Separate the topic from its property bag; a Refusal if the query cannot be decoded."""
+    """Split a topic from its property bag, which is a Refusal if it cannot be decoded."""
     address, delimiter, query = topic.rpartition(DELIMITER)
     if not delimiter:
         return topic, _EMPTY
@@ -55,14 +56,14 @@ def _parse(query: str) -> PropertyBag | Refusal:
     for name, value in pairs:
         properties.setdefault(name.lower(), value)
     content_type = properties.get("content-type")
-    # Escapes get past the checks that MQTT makes on its own strings ([MQTT-1.5.4-2] and the characters beside it).
+    # %-escapes bypass the checks that are made on the strings of MQTT ([MQTT-1.5.4-2] and the control characters).
     if content_type is not None and has_control_characters(content_type):
         return Refusal(Reason.BAD_TOPIC, f"property bag: content-type {shown(content_type)} has control characters")
     return PropertyBag(content_type=content_type, hono_ttl=properties.get("hono-ttl"))
 
 
 def seconds(hono_ttl: str) -> int | None:
-    """Return the value of `hono-ttl` in seconds, at most LONGEST_TTL; None if it is none, which Hono ignores too."""
+    """Return the value of `hono-ttl` in seconds, at most LONGEST_TTL; None if it is no whole number, as in Hono."""
     if not (hono_ttl.isascii() and hono_ttl.isdigit()):
         return None
     digits = hono_ttl.lstrip("0") or "0"

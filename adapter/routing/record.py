@@ -1,9 +1,9 @@
-"""The headers of a record, after the record contract: strings are raw UTF-8, everything else JSON text.
+"""The headers of a record. Strings are raw UTF-8, everything else is JSON text.
 
-Consumers read repeated names both ways: Hono's `KafkaRecordHelper` takes the first, its application client's property
-map (as `Headers.lastHeader` does) the last. So a name of the contract appears once, and a 5.0 user property that
-carries one is left out, whether or not this record has that header. That is what keeps a device from passing
-for another one with a user property `device_id`.
+Where a record has several headers of one name, consumers differ in which one they read: Hono's `KafkaRecordHelper`
+takes the first, the property map of its application client the last, as Kafka's `Headers.lastHeader` does. So a name
+that is reserved for the adapter appears at most once, and a user property with that name is left out, whether or not
+this record has the header. Otherwise a device could pass for another one with a user property `device_id`.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _QOS = (b"0", b"1", b"2")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What routing found out about a message, for its headers. `ttl` in seconds; None where it does not apply.
+    """What routing knows about a message, for its headers. `ttl` is in seconds; a field is None if it does not apply.
 
     `extra` are the headers that a route of the routes file adds.
     """
@@ -61,7 +61,7 @@ class Facts:
 
 
 def build_headers(orig_adapter: bytes, publish: PublishHeader, facts: Facts) -> tuple[Header, ...]:
-    """Make the headers of a record, all but `creation-time`. The 5.0 properties go before what `facts` says."""
+    """Return the headers of a record, all but `creation-time`. Properties of MQTT 5.0 take precedence over `facts`."""
     properties = publish.properties
     content_type = properties.content_type or facts.content_type or DEFAULT_CONTENT_TYPE
     headers: list[Header] = [("content-type", content_type.encode())]
@@ -86,6 +86,6 @@ def build_headers(orig_adapter: bytes, publish: PublishHeader, facts: Facts) -> 
     headers += facts.extra
     if properties.user_properties:
         taken = RESERVED.union(name for name, _ in facts.extra) if facts.extra else RESERVED
-        # [MQTT-3.3.2-18]: their order is kept, and so are several of one name.
+        # Their order is kept, and a name may appear more than once [MQTT-3.3.2-18].
         headers += ((name, value.encode()) for name, value in properties.user_properties if name not in taken)
     return tuple(headers)

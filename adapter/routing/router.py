@@ -1,4 +1,4 @@
-"""From a PUBLISH to its record: the routes file first, then Hono's grammar. The one entry to routing."""
+"""From a PUBLISH to its record: the routes file first, then Hono's grammar. The only entry point to routing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Router:
-    """Decides where a PUBLISH goes, without I/O and without memory. Connections keep its answers."""
+    """Decides where a PUBLISH goes. Does no I/O and keeps no state; connections cache its answers."""
 
     def __init__(self, config: RoutingConfig, routes: Sequence[RouteRule] = ()) -> None:
         self.hono = HonoGrammar(config)
@@ -30,11 +30,11 @@ class Router:
         return self._file.rules
 
     def route(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
-        """Make the record of a PUBLISH, or say why there is none. Raises nothing, whatever a device sends."""
+        """Return the record of a PUBLISH, or a Refusal. Never raises, whatever a device sends."""
         try:
-            # `is None`, not `or`: a refusal by a route that matches is final.
+            # `is None`, not `or`: if a route matches and refuses the message, that is final.
             result = self._file.route(identity, header)
             return self.hono.route(identity, header) if result is None else result
         except UnicodeEncodeError:
-            # Lone surrogates: never from the codec [MQTT-1.5.4-1], but a terminal can bring them into `explain`.
+            # Lone surrogates. The codec lets none through [MQTT-1.5.4-1], but a terminal can pass them to `explain`.
             return Refusal(Reason.BAD_TOPIC, "the topic, or a name that the record needs, is not valid Unicode")

@@ -1,6 +1,6 @@
-"""Reads the routes file: TOML with `[[route]]` tables. Finds every problem in one go, each with its table and the fix.
+"""Reads the routes file: TOML with `[[route]]` tables. Reports all problems at once, each with its table and its fix.
 
-The only I/O of routing, done once when the service starts.
+This is the only I/O of routing, and happens once, when the service starts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _DELIVERIES = {delivery.value: delivery for delivery in Delivery}
 
 
 def load_routes(path: Path, config: RoutingConfig) -> tuple[RouteRule, ...]:
-    """Read the rules of a routes file, in its order. Raises ConfigurationError with all that is wrong with it."""
+    """Read the routes of a file, in its order. Raises ConfigurationError with everything that is wrong with it."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
     except OSError as error:
@@ -43,7 +43,7 @@ def load_routes(path: Path, config: RoutingConfig) -> tuple[RouteRule, ...]:
 
 
 def parse_routes(text: str, source: str, config: RoutingConfig) -> tuple[RouteRule, ...]:
-    """Read the text of a routes file; `source` is its name in the problems that ConfigurationError lists."""
+    """Parse the text of a routes file; problems begin with `source`. Raises ConfigurationError."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -65,7 +65,7 @@ def parse_routes(text: str, source: str, config: RoutingConfig) -> tuple[RouteRu
 
 
 def _unreachable(readers: list[_TableReader]) -> Iterator[str]:
-    """Find the routes that never get a message, because one before them takes all of theirs."""
+    """Yield the routes that can never match, because an earlier one matches all of their topics."""
     filters = [(number, reader.mqtt) for number, reader in enumerate(readers, start=1) if reader.mqtt is not None]
     for index, (number, mqtt) in enumerate(filters):
         for earlier_number, earlier in filters[:index]:
@@ -78,7 +78,7 @@ def _unreachable(readers: list[_TableReader]) -> Iterator[str]:
 
 
 def _namesakes(readers: list[_TableReader]) -> Iterator[str]:
-    """Find the names that several routes have; routes without a name are told apart by their filters."""
+    """Yield the names that several routes share. Routes without a name are told apart by their filters."""
     first: dict[str, int] = {}
     for number, reader in enumerate(readers, start=1):
         if reader.name:
@@ -88,7 +88,7 @@ def _namesakes(readers: list[_TableReader]) -> Iterator[str]:
 
 
 def _suggestion(word: str, known: Iterable[str]) -> str:
-    """Name the nearest of the known words, as the end of a sentence."""
+    """Return the known word that is nearest, as the end of a sentence; empty if none is near."""
     nearest = get_close_matches(word, known, n=1)
     return f"; did you mean {nearest[0]!r}?" if nearest else ""
 
@@ -119,7 +119,7 @@ class _TableReader:
             self.problems += hono.problems(self._kafka_topic, self._key)
 
     def rule(self) -> RouteRule:
-        """Make the rule."""
+        """Return the route."""
         assert self.mqtt is not None, "else it is among the problems, as are the next two"
         assert self._kafka_topic is not None
         assert self._key is not None
@@ -134,7 +134,7 @@ class _TableReader:
         )
 
     def _name(self) -> str | None:
-        """Read the name. It ends up in logs and on terminals, and so does the filter of a route without one."""
+        """Read the name. Logs and terminals show it, or the filter of a route without a name."""
         name = self._text("name")
         if name and has_control_characters(name):
             self.problems.append(f"name: {name!r} has control characters; leave them out")

@@ -1,8 +1,8 @@
-"""A route of the routes file: which MQTT topics it takes, and what their records look like.
+"""A route of the routes file: which MQTT topics it matches, and what their records look like.
 
-Two captures have a meaning: `{device}` is the device whose record it is, and becomes the header `device_id`;
-`{tenant}` is its tenant. Where the credentials of a connection name a device, these two must agree with them, as in
-Hono's grammar; and a route with `{tenant}` takes no authenticated connection whose credentials name none.
+Two captures have a meaning of their own. `{device}` is the device that the record belongs to, and becomes the header
+`device_id`; `{tenant}` is its tenant. If the credentials of a connection name a device, both must agree with them, as
+in Hono's grammar. A route with `{tenant}` refuses authenticated connections whose credentials name no tenant.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
     from adapter.routing.template import Template
     from adapter.routing.topic_filter import TopicFilter
 
-# What every route may use besides its own captures.
+# The placeholders that every route may use besides its own captures.
 GIVEN = frozenset({"client_id", "username", "topic"})
 
 
 @dataclass(frozen=True, slots=True)
 class RouteRule:
-    """One `[[route]]`; raises ConfigurationError when its parts do not fit together.
+    """One `[[route]]`. Raises ConfigurationError if its parts do not fit together.
 
-    `content_type` is used where a message brings none; `delivery` is None where the operator's general setting applies.
+    `content_type` applies to messages without one. If `delivery` is None, ADAPTER_DELIVERY applies.
     """
 
     name: str
@@ -57,7 +57,7 @@ def problems_of(
     key: Template | None,
     headers: tuple[tuple[str, Template], ...],
 ) -> Iterator[str]:
-    """Say what is wrong with the parts of a route; None stands for a part that is missing or could not be parsed."""
+    """Yield what is wrong with the parts of a route. A part is None if it is missing or could not be parsed."""
     targets = {"kafka_topic": kafka_topic, "key": key} | {f"headers.{name}": template for name, template in headers}
     if mqtt is not None:
         for name in sorted(mqtt.names & GIVEN):

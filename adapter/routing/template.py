@@ -1,4 +1,4 @@
-"""Text with placeholders, as routes use it: `plant.{site}`. `{{` and `}}` stand for braces themselves."""
+"""Text with placeholders, as routes use it: `plant.{site}`. `{{` and `}}` stand for literal braces."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed template: literals, each with the placeholder that follows it (None at the end)."""
+    """A parsed template: literals, each with the placeholder that follows it, or None."""
 
     source: str
     parts: tuple[tuple[str, str | None], ...]
 
     @classmethod
     def parse(cls, source: str) -> Template:
-        """Parse `source`; raises ValueError with the reason, as the end of a sentence that begins with the template."""
+        """Parse `source`. Raises ValueError with the reason, to be read after the template."""
         parts = []
         try:
             pieces = list(Formatter().parse(source))
         except ValueError as error:
-            raise ValueError("has a brace without its partner; write {{ or }} for a brace itself") from error
+            raise ValueError("has an unmatched brace; write {{ or }} for a literal brace") from error
         for literal, name, specification, conversion in pieces:
             if name is not None and (specification or conversion or not _NAME.fullmatch(name)):
                 raise ValueError(
@@ -38,17 +38,17 @@ class Template:
 
     @property
     def placeholders(self) -> frozenset[str]:
-        """The names in braces."""
+        """The names of the placeholders."""
         return frozenset(name for _, name in self.parts if name is not None)
 
     @property
     def literal(self) -> str:
-        """All of it that is fixed."""
+        """The fixed text, without the placeholders."""
         return "".join(literal for literal, _ in self.parts)
 
     @property
     def head(self) -> str:
-        """What every text made from it begins with."""
+        """The fixed text before the first placeholder."""
         head = ""
         for literal, name in self.parts:
             head += literal
@@ -58,12 +58,12 @@ class Template:
 
     @property
     def tail(self) -> str:
-        """What every text made from it ends with."""
+        """The fixed text after the last placeholder."""
         tail = ""
         for literal, name in self.parts:
             tail = tail + literal if name is None else ""
         return tail
 
     def render(self, values: Mapping[str, str]) -> str:
-        """Make the text with `values` for the placeholders, each of which must be there."""
+        """Fill in the placeholders, each of which must be among `values`."""
         return "".join([literal if name is None else literal + values[name] for literal, name in self.parts])

@@ -1,10 +1,10 @@
-"""How names that came from outside are shown to people, in Reason Strings, logs and on the terminal."""
+"""How names from outside are shown to people: in Reason Strings, in logs and on the terminal."""
 
-_LONGEST = 60  # a topic may have 65,535 bytes, a Reason String should stay readable
+_LONGEST = 60  # characters: a topic may have 65,535 bytes, but a Reason String should stay readable
 
 
 def shown(name: str) -> str:
-    """`name` in quotes, shortened, with whatever could upset a log or a terminal escaped."""
+    """Return `name` in quotes, shortened, with characters escaped that could garble a log or a terminal."""
     if len(name) > _LONGEST:
         name = name[: _LONGEST - 1] + "…"
     return repr(name)

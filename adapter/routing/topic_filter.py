@@ -1,7 +1,7 @@
-"""MQTT topic filters with names for levels: `plant/{site}/+/{device}/#`.
+"""MQTT topic filters with named levels: `plant/{site}/+/{device}/#`.
 
-`+` and `#` are MQTT's (5.0 section 4.7). `{name}` matches one level as `+` does, captures it, and wants it not to be
-empty: what it captures goes into keys and names of topics. `{{` and `}}` stand for braces themselves.
+`+` and `#` are the wildcards of MQTT (5.0 section 4.7). `{name}` matches one level, as `+` does, but not an empty one,
+and captures it for keys and topic names. `{{` and `}}` stand for literal braces.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONGEST = 65_535
 
 
 class LevelKind(Enum):
-    """What a level of a filter asks of the topic's level."""
+    """What a level of a filter matches."""
 
     LITERAL = "literal"
     ANY = "+"
@@ -27,7 +27,7 @@ class LevelKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of a filter; `text` is the literal or the name."""
+    """One level of a filter; `text` is the literal or the name of the capture."""
 
     kind: LevelKind
     text: str = ""
@@ -35,7 +35,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class TopicFilter:
-    """A parsed filter. `pattern` is the same as a regular expression, which matches in about 1 µs."""
+    """A parsed filter. `pattern` is the same filter as a regular expression, which matches in about 1 µs."""
 
     source: str
     levels: tuple[Level, ...]
@@ -43,7 +43,7 @@ class TopicFilter:
 
     @classmethod
     def parse(cls, source: str) -> TopicFilter:
-        """Parse `source`; raises ValueError with the reason, as the end of a sentence that begins with the filter."""
+        """Parse `source`. Raises ValueError with the reason, to be read after the filter."""
         if not source:
             raise ValueError("is empty")  # [MQTT-4.7.3-1]
         if "\0" in source:
@@ -65,14 +65,14 @@ class TopicFilter:
         return frozenset(level.text for level in self.levels if level.kind is LevelKind.NAMED)
 
     def match(self, topic: str) -> dict[str, str] | None:
-        """Give what the names captured, or None if the topic does not match."""
+        """Return the captures by name, or None if the topic does not match."""
         found = self.pattern.fullmatch(topic)
         return None if found is None else found.groupdict()
 
     def why_not(self, topic: str) -> str | None:
-        """Say why the topic does not match, for people; None if it does."""
+        """Explain to people why the topic does not match; None if it does."""
         if self.levels[0].kind is not LevelKind.LITERAL and topic.startswith("$"):
-            return "a filter that begins with a wildcard takes no topic that begins with $"  # [MQTT-4.7.2-1]
+            return "a filter that begins with a wildcard matches no topic that begins with $"  # [MQTT-4.7.2-1]
         there = topic.split("/")
         for number, (level, text) in enumerate(zip(self.levels, there, strict=False), start=1):
             if level.kind is LevelKind.REST:
@@ -80,15 +80,15 @@ class TopicFilter:
             if level.kind is LevelKind.LITERAL and text != level.text:
                 return f"level {number} is {shown(text)}, not {shown(level.text)}"
             if level.kind is LevelKind.NAMED and not text:
-                return f"level {number} is empty, but {{{level.text}}} wants a text"
-        # With a # at the end, a topic that gets here is shorter: `a/#` matches `a` itself (section 4.7.1.2).
+                return f"level {number} is empty, but {{{level.text}}} needs a value"
+        # With a # at the end, the topic can only be shorter here: `a/#` matches `a` itself (section 4.7.1.2).
         needed = len(self.levels) - (self.levels[-1].kind is LevelKind.REST)
         if len(there) == needed:
             return None
         return f"levels in the topic: {len(there)}, in the filter: {len(self.levels)}"
 
     def covers(self, other: TopicFilter) -> bool:
-        """Tell whether this filter matches all that `other` matches, so that `other` gets nothing after it."""
+        """Return whether this filter matches everything that `other` matches, so that a route after it gets nothing."""
         for index, mine in enumerate(self.levels):
             if mine.kind is LevelKind.REST:
                 # `a/#` matches `a` too (4.7.1.2), but no `#` at the start matches `$SYS` [MQTT-4.7.2-1].

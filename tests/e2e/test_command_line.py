@@ -86,7 +86,7 @@ def test_unsafe_settings_do_not_start_and_all_problems_are_named_at_once() -> No
         {"AUTH__REQUIRED": "false", "ROUTES_FILE": "/nowhere"},
         {"AUTH__REQUIRED": "false", "ROUTES_FILE": "pyproject.toml"},
     ],
-    ids=["nobody could connect", "no password file", "no such plugin", "no routes file", "not a routes file"],
+    ids=["no device could connect", "no password file", "no such plugin", "no routes file", "not a routes file"],
 )
 def test_what_is_found_wrong_while_starting_is_a_configuration_error_too(variables: dict[str, str]) -> None:
     done = command(
@@ -97,7 +97,7 @@ def test_what_is_found_wrong_while_starting_is_a_configuration_error_too(variabl
         **variables,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert "The settings cannot be run:\n  ADAPTER_" in done.stderr
+    assert "The settings cannot be used:\n  ADAPTER_" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -87,7 +87,7 @@ async def test_a_certificate_may_name_a_gateway() -> None:
 
 
 def test_without_pattern_and_plugins_nobody_could_connect() -> None:
-    with pytest.raises(ConfigurationError, match="nobody could connect"):
+    with pytest.raises(ConfigurationError, match="no device could connect"):
         check_plugins(config({}))
     check_plugins(by_certificate())
 

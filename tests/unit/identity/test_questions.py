@@ -5,7 +5,7 @@ from concurrent.futures import Future
 import pytest
 
 from adapter.identity.plugin_set import PluginFailedError, PluginSet
-from adapter.identity.questions import CROWD_AFTER, LONGEST_WAIT, MAX_WAITING, Question, Questions
+from adapter.identity.questions import LONGEST_WAIT, MAX_WAITING, OVERLOAD_AFTER, Question, Questions
 from tests.support.fakes import VirtualTime
 
 TIMEOUT = 10.0
@@ -33,20 +33,20 @@ def refusal(answer: Future[bool]) -> str:
 
 def test_questions_are_taken_in_turn(questions: Questions, time: VirtualTime) -> None:
     put = [questions.put(ask) for _ in range(3)]
-    time.advance(CROWD_AFTER)
+    time.advance(OVERLOAD_AFTER)
     assert [questions.take() for _ in range(4)] == [*put, None]
 
 
-def test_in_a_crowd_the_latest_is_taken_first(questions: Questions, time: VirtualTime) -> None:
+def test_under_overload_the_latest_is_taken_first(questions: Questions, time: VirtualTime) -> None:
     first, second = questions.put(ask), questions.put(ask)
-    time.advance(CROWD_AFTER + 0.1)
+    time.advance(OVERLOAD_AFTER + 0.1)
     latest = questions.put(ask)
     assert [questions.take() for _ in range(3)] == [latest, second, first]
 
 
 def test_when_the_crowd_has_gone_it_is_in_turn_again(questions: Questions, time: VirtualTime) -> None:
     questions.put(ask)
-    time.advance(CROWD_AFTER + 0.1)
+    time.advance(OVERLOAD_AFTER + 0.1)
     questions.take()
     put = [questions.put(ask) for _ in range(2)]
     assert [questions.take(), questions.take()] == put

@@ -78,7 +78,7 @@ def test_a_file_without_routes_has_none() -> None:
         ("headers = { a = 1 }", "route 1: headers.a: must be a text in quotes"),
         (
             'headers = { a = "{" }',
-            "route 1: headers.a: '{' has a brace without its partner; write {{ or }} for a brace itself",
+            "route 1: headers.a: '{' has an unmatched brace; write {{ or }} for a literal brace",
         ),
         (
             'headers = { qos = "9" }',
@@ -182,7 +182,7 @@ def test_all_problems_of_a_file_are_told_at_once() -> None:
         "unknown key 'rotue'; did you mean 'route'?",
         "route 1: key: is missing",
         "route 1: mqtt: must be a text in quotes",
-        "route 1: kafka_topic: '{' has a brace without its partner; write {{ or }} for a brace itself",
+        "route 1: kafka_topic: '{' has an unmatched brace; write {{ or }} for a literal brace",
         "route 2: kafka_topic: 'x/y' has the character '/', Kafka allows a-z A-Z 0-9 . _ -",
         "route 3: mqtt: is missing",
         "route 3: kafka_topic: is missing",

@@ -28,8 +28,8 @@ def test_what_a_placeholder_brings_is_not_looked_at_again() -> None:
 
 
 @pytest.mark.parametrize("source", ["{", "}", "a{b", "a}b", "{a}}"])
-def test_a_brace_without_its_partner_is_refused(source: str) -> None:
-    with pytest.raises(ValueError, match="brace without its partner"):
+def test_an_unmatched_brace_is_refused(source: str) -> None:
+    with pytest.raises(ValueError, match="unmatched brace"):
         Template.parse(source)
 
 

@@ -42,7 +42,7 @@ def test_a_matching_topic_gives_its_captures(source: str, topic: str, captures: 
     ("source", "topic", "why_not"),
     [
         ("plant/{site}/#", "plants/berlin", "level 1 is 'plants', not 'plant'"),
-        ("plant/{site}", "plant/", "level 2 is empty, but {site} wants a text"),
+        ("plant/{site}", "plant/", "level 2 is empty, but {site} needs a value"),
         ("plant/{site}", "plant", "levels in the topic: 1, in the filter: 2"),
         ("plant/+", "plant/a/b", "levels in the topic: 3, in the filter: 2"),
         ("a/+/b/#", "a/x", "levels in the topic: 2, in the filter: 4"),
@@ -50,9 +50,9 @@ def test_a_matching_topic_gives_its_captures(source: str, topic: str, captures: 
         ("Sport", "sport", "level 1 is 'sport', not 'Sport'"),
         ("+", "/finance", "levels in the topic: 2, in the filter: 1"),
         ("a", "a\n", "level 1 is 'a\\n', not 'a'"),
-        ("#", "$SYS/a", "a filter that begins with a wildcard takes no topic that begins with $"),
-        ("+/a", "$SYS/a", "a filter that begins with a wildcard takes no topic that begins with $"),
-        ("{x}/a", "$SYS/a", "a filter that begins with a wildcard takes no topic that begins with $"),
+        ("#", "$SYS/a", "a filter that begins with a wildcard matches no topic that begins with $"),
+        ("+/a", "$SYS/a", "a filter that begins with a wildcard matches no topic that begins with $"),
+        ("{x}/a", "$SYS/a", "a filter that begins with a wildcard matches no topic that begins with $"),
     ],
 )
 def test_a_topic_that_does_not_match_is_told_why(source: str, topic: str, why_not: str) -> None:
@@ -71,7 +71,7 @@ def test_a_topic_that_does_not_match_is_told_why(source: str, topic: str, why_no
         ("a/#/b", "has a # before its last level"),
         ("a/b#", r"has a wildcard inside the level 'b#'"),
         ("a+/b", r"has a wildcard inside the level 'a\+'"),
-        ("a/{b", "has a brace without its partner"),
+        ("a/{b", "has an unmatched brace"),
         ("a/x-{b}", r"has a placeholder inside the level 'x-\{b\}'"),
         ("a/{b}-x", r"has a placeholder inside the level"),
         ("a/{b}{c}", r"has a placeholder inside the level"),
