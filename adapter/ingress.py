@@ -2,17 +2,20 @@
 
 Identity, routing, Kafka's topics and the pipeline meet here and only here. An answer that needs nothing from outside is
 given at once; one that waits for a plugin or for Kafka's metadata is a task of this object, made once for a topic of a
-connection, while everything behind that publish waits in the connection, in order.
+connection, while everything behind that publish waits in the connection, in order. It is cancelled when the connection
+closes.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from adapter.errors import ConnectRefusedError, TransientKafkaError
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route, Sink
+from adapter.outage import Outage
 from adapter.reasons import Reason, ReasonCode
 from adapter.tasks import Tasks
 
@@ -20,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from adapter.peer import Peer
-
-RETRY_SECONDS = 0.5  # how often a connection that waits for metadata asks again while Kafka is away
 
 Found = TypeVar("Found")
 
@@ -120,6 +121,7 @@ class Ingress:
         self._puback_on_receipt = puback_on_receipt
         self._moving: dict[str, asyncio.Event] = {}
         self._tasks = Tasks(lambda fault: log.warning("a look-up failed", error=repr(fault)))
+        self._outage = Outage(topics, self._tasks)
 
     # -- connections -----------------------------------------------------------------------------------------------
 
@@ -146,8 +148,8 @@ class Ingress:
 
     def resolve(
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
-    ) -> Route | Refusal | None:
-        """The route of a publish; None when it has to be looked up, and `done` gets it."""
+    ) -> Route | Refusal | asyncio.Task[None]:
+        """The route of a publish, or the task that looks it up, after which `done` gets it."""
         template = self._template(identity, header)
         if isinstance(template, Refusal):
             return template
@@ -155,8 +157,7 @@ class Ingress:
             route = self._bind(template)
             if route is not None:
                 return route
-        self._tasks.spawn(self._look_up(self._authorised_route(identity, header, template), done))
-        return None
+        return self._tasks.spawn(self._look_up(partial(self._authorised_route, identity, header, template), done))
 
     def authorise(
         self, identity: Identity, header: PublishHeader, done: Callable[[RecordTemplate | Refusal], None]
@@ -165,14 +166,14 @@ class Ingress:
         template = self._template(identity, header)
         if isinstance(template, Refusal) or not self._gatekeeper.checks_topics:
             return template
-        self._tasks.spawn(self._look_up(self._authorised(identity, header, template), done))
+        self._tasks.spawn(self._look_up(partial(self._authorised, identity, header, template), done))
         return None
 
     def bind(self, template: RecordTemplate, done: Callable[[Route | Refusal], None]) -> Route | Refusal | None:
         """The other half."""
         route = self._bind(template)
         if route is None:
-            self._tasks.spawn(self._look_up(self._found(template), done))
+            self._tasks.spawn(self._look_up(partial(self._found, template), done))
         return route
 
     def _template(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
@@ -183,10 +184,10 @@ class Ingress:
             template = self._dead_letters.of_publish(identity, header, template)
         return template
 
-    async def _look_up(self, question: Awaitable[Found], done: Callable[[Found | Refusal], None]) -> None:
+    async def _look_up(self, question: Callable[[], Awaitable[Found]], done: Callable[[Found | Refusal], None]) -> None:
         answer: Found | Refusal
         try:
-            answer = await question
+            answer = await question()
         except Exception as error:  # noqa: BLE001 - whatever it is, the connection must not wait for ever
             self._log.warning("topic look-up failed", error=repr(error))
             answer = _NOT_CHECKED
@@ -221,7 +222,7 @@ class Ingress:
             try:
                 count = await self._topics.find(template.topic)
             except TransientKafkaError:  # Kafka is away: that says nothing about the topic
-                await asyncio.sleep(RETRY_SECONDS)
+                await self._outage.wait(template.topic)
                 continue
             if count is None:
                 missing = template.topic

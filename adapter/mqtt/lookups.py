@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from adapter.model import Identity, PublishProperties
+    from adapter.mqtt.ports import LookUp
     from adapter.mqtt.session import Session
 
 RETAIN = 0x01
@@ -46,12 +47,13 @@ def topic_name(topic: bytes) -> str:
 class Lookups:
     """Belongs to one open session."""
 
-    __slots__ = ("_cache", "_identity", "_resolved", "_session", "parse")
+    __slots__ = ("_cache", "_identity", "_look_up", "_resolved", "_session", "parse")
 
     def __init__(self, session: Session, identity: Identity) -> None:
         self._session = session
         self._identity = identity
         self._cache: dict[Key, Route] = {}
+        self._look_up: LookUp | None = None
         self._resolved: tuple[Key, Route | Refusal] | None = None
         self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # of a property list
 
@@ -83,9 +85,12 @@ class Lookups:
             if len(parsed.user_properties) > config.limits.user_properties:
                 return self._limited(Limit.USER_PROPERTIES, _TOO_MANY_PROPERTIES)
             header = PublishHeader(name, (kind & QOS_BITS) >> 1, bool(kind & RETAIN), parsed)
-            result = frontend.gate.resolve(self._identity, header, partial(self._on_resolved, key))
-            if result is None:
+            found = frontend.gate.resolve(self._identity, header, partial(self._on_resolved, key))
+            if not isinstance(found, Route | Refusal):
+                self._look_up = found
                 self._session.pause(Pause.LOOKUP)
+                return None
+            result = found
         if isinstance(result, Route) and len(topic) + len(properties) <= LARGEST_REMEMBERED:
             if len(self._cache) >= frontend.config.routes_cached:
                 del self._cache[next(iter(self._cache))]
@@ -104,6 +109,13 @@ class Lookups:
         self._resolved = None
         return None if isinstance(result, Route) and result.lane.retired else result
 
+    def cancel(self) -> None:
+        """The connection has ended."""
+        if self._look_up is not None:
+            self._look_up.cancel()
+            self._look_up = None
+
     def _on_resolved(self, key: Key, result: Route | Refusal) -> None:
+        self._look_up = None
         self._resolved = (key, result)
         self._session.resume(Pause.LOOKUP)

@@ -14,5 +14,5 @@ class Pause:
     TURN = 256  # it has had its part of this turn of the event loop
     RATE = 128  # it has sent more bytes than it may in a second
 
-    # Kafka is slow, not the device: its pings are answered, as long as there is little in front of them.
-    WAITS_FOR_KAFKA = WINDOW | BUDGET
+    # Kafka is slow (or a plugin), not the device: its pings are answered, as long as there is little in front of them.
+    WAITS_FOR_KAFKA = LOOKUP | WINDOW | BUDGET

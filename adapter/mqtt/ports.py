@@ -38,6 +38,13 @@ class Wire(Protocol):
         """Close after what was written has left."""
 
 
+class LookUp(Protocol):
+    """A question that is not answered yet; asyncio's tasks are one."""
+
+    def cancel(self) -> object:
+        """Nobody waits for the answer any more: `done` is not called."""
+
+
 class Gate(Protocol):
     """Who may connect, and where a publish goes."""
 
@@ -48,8 +55,8 @@ class Gate(Protocol):
 
     def resolve(
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
-    ) -> Route | Refusal | None:
-        """The route of a publish, or why there is none. None: not known yet, `done` will get it, once."""
+    ) -> Route | Refusal | LookUp:
+        """The route of a publish, or why there is none. A LookUp: not known yet, `done` will get it, once."""
 
     def authorise(
         self, identity: Identity, header: PublishHeader, done: Callable[[RecordTemplate | Refusal], None]

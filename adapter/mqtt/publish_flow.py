@@ -304,6 +304,11 @@ class PublishFlow(Answers):
             self._frontend.timers.call_later(QOS_0_PATIENCE, self.room_again)
         return None
 
+    def connection_ended(self) -> None:
+        """Nothing more is taken; what is pending goes on."""
+        self._lookups.cancel()
+        self._frontend.budget.forget(self)
+
     def room_again(self) -> None:
         """The budget has room, or a QoS 0 message has waited long enough."""
         self._session.resume(Pause.BUDGET)

@@ -274,11 +274,11 @@ class Session(Inbound):
         frontend.packet_done(self)
         frontend.unregister(self, self._tenant, self.client_id)
         frontend.sessions.pop(self, None)
+        self._held = None
         if self._flow is None:
             frontend.bytes_before_open -= self._before_open
-            self._held = None
         else:
-            frontend.budget.forget(self._flow)
+            self._flow.connection_ended()
             frontend.remember_pending(self._flow)
             frontend.kept_sessions.keep(self._flow.identity, self.session_expiry, self._flow.exchanges)
             frontend.wills.left(self, cause, self.session_expiry)

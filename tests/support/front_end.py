@@ -27,6 +27,17 @@ ENDLESS = 10**9  # virtual time stands still, and so would a turn of the loop
 Done = Callable[[Route | Refusal], None]
 
 
+class LookUp:
+    """One that the test answers."""
+
+    def __init__(self, gate: Gate, question: tuple[PublishHeader, Done]) -> None:
+        self._gate = gate
+        self._question = question
+
+    def cancel(self) -> None:
+        self._gate.waiting.remove(self._question)
+
+
 class Gate:
     """Lets everyone in as tenant `demo`; a topic's first level says what becomes of it.
 
@@ -57,12 +68,12 @@ class Gate:
         connect, done = self.connects.pop(0)
         done(self.refuse or Identity(connect.client_id, tenant=tenant))
 
-    def resolve(self, identity: Identity, header: PublishHeader, done: Done) -> Route | Refusal | None:
+    def resolve(self, identity: Identity, header: PublishHeader, done: Done) -> Route | Refusal | LookUp:
         assert identity.tenant is not None
         self.resolved.append(header)
         if header.topic.startswith("later/"):
             self.waiting.append((header, done))
-            return None
+            return LookUp(self, (header, done))
         if header.topic.startswith("no/"):
             return Refusal(Reason.NOT_AUTHORIZED, "not yours")
         return self.route(header)
@@ -73,7 +84,9 @@ class Gate:
         found = self.resolve(
             identity, header, lambda route: done(route.template if isinstance(route, Route) else route)
         )
-        return found.template if isinstance(found, Route) else found
+        if isinstance(found, Route):
+            return found.template
+        return found if isinstance(found, Refusal) else None
 
     def bind(self, template: RecordTemplate, done: Done) -> Route | Refusal | None:
         if template.route == "lost":

@@ -13,12 +13,15 @@ from adapter.dead_letters import DeadLetters
 from adapter.errors import ConnectRefusedError, TransientKafkaError
 from adapter.ingress import Ingress
 from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route, Run
+from adapter.outage import RETRY_SECONDS
 from adapter.reasons import Reason, ReasonCode
 from tests.support.fakes import FakeLog
 
 if TYPE_CHECKING:
+    from adapter.mqtt.ports import LookUp
     from adapter.peer import Peer
 
+ENDLESS = 1_000_000
 WHO = Identity("c1", "d@t", "t", "d")
 
 
@@ -41,6 +44,8 @@ class World:
     def __init__(self, *topics: str, dead_letter_topic: str | None = "letters", checks_topics: bool = False) -> None:
         self.topics = dict.fromkeys(topics, 2)
         self.away = 0
+        self.finds = 0
+        self.answers: list[Route | Refusal] = []
         self.checks_topics = checks_topics
         self.allowed: bool | None = True
         self.asked: list[str] = []
@@ -69,6 +74,7 @@ class World:
         return self.topics.get(topic)
 
     async def find(self, topic: str) -> int | None:
+        self.finds += 1
         if self.away:
             self.away -= 1
             raise TransientKafkaError("away")
@@ -82,13 +88,20 @@ class World:
         lane.expiring = True
         return lane
 
+    async def look_up(self, number: int) -> list[LookUp]:
+        """So many connections that wait while Kafka is away."""
+        answers = [self.ingress.resolve(WHO, PublishHeader("ok/x", 1), self.answers.append) for _ in range(number)]
+        await asyncio.sleep(0.05)
+        assert self.answers == []
+        return [answer for answer in answers if not isinstance(answer, Route | Refusal)]
+
     def retire(self, topic: str, callback: object) -> None:
         raise NotImplementedError
 
     async def resolve(self, topic: str) -> Route | Refusal:
         later: asyncio.Future[Route | Refusal] = asyncio.get_running_loop().create_future()
         now = self.ingress.resolve(WHO, PublishHeader(topic, 1), later.set_result)
-        return await later if now is None else now
+        return now if isinstance(now, Route | Refusal) else await later
 
 
 def is_letter(answer: Route | Refusal, reason: Reason) -> bool:
@@ -238,3 +251,49 @@ async def test_a_message_that_may_expire_gets_the_lane_that_looks_for_it() -> No
         assert isinstance(route, Route)
         assert isinstance(route.lane, Lane)
         assert route.lane.expiring is expiring
+
+
+# -- while Kafka is away -----------------------------------------------------------------------------------------------
+
+
+async def test_all_who_wait_for_a_topic_share_one_look_and_are_all_answered() -> None:
+    world = World("plant")
+    world.topics.clear()
+    world.away = 101
+    await world.look_up(100)
+    assert world.finds == 100
+    await asyncio.sleep(1.3 * RETRY_SECONDS)
+    assert world.finds == 101
+    world.topics["plant"] = 2
+    await asyncio.sleep(RETRY_SECONDS)
+    assert world.finds == 102
+    assert [type(answer) for answer in world.answers] == [Route] * 100
+
+
+async def test_who_has_gone_is_not_answered_and_leaves_nothing_behind() -> None:
+    world = World("plant")
+    world.topics.clear()
+    world.away = ENDLESS
+    waiting = await world.look_up(3)
+    at_once = world.ingress.resolve(WHO, PublishHeader("ok/x", 1), world.answers.append)
+    assert len(waiting) == 3
+    assert not isinstance(at_once, Route | Refusal)
+    for one in (*waiting, at_once):
+        one.cancel()
+    await asyncio.sleep(0.01)
+    assert not world.ingress._tasks
+    await asyncio.sleep(1.3 * RETRY_SECONDS)
+    assert world.finds == 3
+    assert world.answers == []
+
+
+async def test_those_who_stay_are_answered_when_another_has_gone() -> None:
+    world = World("plant")
+    world.topics.clear()
+    world.away = 3
+    first, *_ = await world.look_up(3)
+    first.cancel()
+    world.topics["plant"] = 2
+    await asyncio.sleep(1.3 * RETRY_SECONDS)
+    assert len(world.answers) == 2
+    assert not world.ingress._tasks

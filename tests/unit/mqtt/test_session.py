@@ -197,7 +197,7 @@ def test_keep_alive_0_means_none(world: World) -> None:
 
 def test_keep_alive_is_not_enforced_against_a_connection_that_we_paused(world: World) -> None:
     device = world.device(keep_alive=10)
-    device.send(publish("later/x"))
+    device.send(publish("later/x", bytes(5000)))
     assert not device.wire.reading
     world.time.advance(50)
     assert not device.wire.closed
@@ -320,23 +320,42 @@ def test_a_lookup_is_made_once_and_everything_behind_it_waits_in_order(world: Wo
         publish("later/x", b"1"), publish("t", b"2", packet_id=2), publish("later/x", b"3", packet_id=3), PINGREQ
     )
     assert len(world.gate.waiting) == 1
-    assert not device.wire.reading
     world.answer_all()
     assert world.kafka.log == {}
+    assert device.wire.take() == PINGRESP
     world.gate.answer()
-    assert device.wire.reading
     world.answer_all()
     assert world.kafka.log["plant", 0] == [b"1", b"2", b"3"]
-    assert device.wire.take() == PINGRESP + puback(1) + puback(2) + puback(3)
+    assert device.wire.take() == puback(1) + puback(2) + puback(3)
     assert world.gate.waiting == []
 
 
-def test_a_lookup_that_ends_after_the_connection_is_ignored(world: World) -> None:
-    device = world.device()
+def test_while_a_topic_is_looked_up_a_little_is_read_and_pings_are_answered(world: World) -> None:
+    device = world.device(keep_alive=10)
     device.send(publish("later/x"))
-    device.session.gone()
+    for _ in range(6):
+        world.time.advance(5.0)
+        device.send(PINGREQ)
+        assert device.wire.take() == PINGRESP
+    device.send(publish("later/x", bytes(4096), packet_id=2))
+    assert not device.wire.reading
+    world.time.advance(60.0)
+    assert not device.wire.closed, "it cannot be heard, because we do not listen"
     world.gate.answer()
+    assert device.wire.reading
+
+
+@pytest.mark.parametrize("end", ["gone", "taken over"])
+def test_a_lookup_ends_with_its_connection(world: World, end: str) -> None:
+    device = world.device()
+    device.send(publish("later/x", bytes(3000)))
+    if end == "gone":
+        device.session.gone()
+    else:
+        world.device()
+    assert world.gate.waiting == []
     assert world.ledger.received == [0, 0, 0]
+    assert device.session._held is None
 
 
 def test_routes_of_a_retired_lane_are_looked_up_again(world: World) -> None:

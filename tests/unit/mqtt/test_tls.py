@@ -184,7 +184,7 @@ async def test_bytes_that_are_no_records_end_the_connection(site: Site, world: W
 
 async def test_a_session_that_pauses_pauses_the_socket(site: Site, world: World) -> None:
     socket, device = site.connected(world)
-    device.send(publish("later/t", packet_id=1))
+    device.send(publish("later/t", bytes(5000), packet_id=1))
     assert not socket.transport.reading
     world.gate.answer()
     assert socket.transport.reading

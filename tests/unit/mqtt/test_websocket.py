@@ -219,6 +219,9 @@ async def test_a_session_that_pauses_pauses_the_socket() -> None:
     site = Site()
     socket, device = site.device()
     device.send(publish("later/t", packet_id=1) + publish("t", packet_id=2))
+    assert socket.transport.reading, "for its pings"
+    for _ in range(5):
+        device.send(publish("t", bytes(900), qos=0))
     assert not socket.transport.reading
     site.world.gate.answer()
     site.world.answer_all()
