@@ -25,7 +25,7 @@ class Deadlines:
     """Looks at each whole second, while there is somebody to look at: never early, a second late at most.
 
     After a standstill (no CPU, a paused container) the timers run before the sockets are read: whoever sent something
-    meanwhile is heard first. A look that comes late is put off, once, to the next second.
+    meanwhile is heard first. A look that comes late is put off, once, for a second.
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -45,7 +45,7 @@ class Deadlines:
         self._seconds.setdefault(second, {})[one] = None
         if not self._running:
             self._running = True
-            self._plan(self._timers.time())
+            self._plan_next(self._timers.time())
 
     def forget(self, one: Watched) -> None:
         """It does not matter any more."""
@@ -59,7 +59,7 @@ class Deadlines:
         now = self._timers.time()
         if now > self._due + LATE and not self._put_off:
             self._put_off = True
-            self._plan(now)
+            self._plan(now, 1.0)  # a whole one: thousands of sockets are to be read until then
             return
         self._put_off = False
         first, self._swept = self._swept + 1, int(now)
@@ -68,9 +68,11 @@ class Deadlines:
                 one.check_deadline(now)
         self._running = bool(self._seconds)
         if self._running:
-            self._plan(now)
+            self._plan_next(now)
 
-    def _plan(self, now: float) -> None:
-        wait = 1.0 - now % 1.0
+    def _plan_next(self, now: float) -> None:
+        self._plan(now, 1.0 - now % 1.0)
+
+    def _plan(self, now: float, wait: float) -> None:
         self._due = now + wait
         self._timers.call_later(wait, self._sweep)
