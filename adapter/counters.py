@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from adapter.reasons import Reason, ReasonCode
+    from adapter.reasons import CloseCause, Limit, Reason, ReasonCode
 
 # Seconds; from an idle loopback broker to the delivery timeout.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
@@ -60,9 +60,9 @@ class FrontEndCounters:
         self.connections = 0  # open sockets now
         self.connections_accepted = 0
         self.connects_refused: Counter[ReasonCode] = Counter()
-        self.closed: Counter[str] = Counter()  # by cause: a few fixed words, see mqtt/session.py
+        self.closed: Counter[CloseCause] = Counter()
         self.joined = 0  # publishes that repeated a pending one: one record for both
-        self.limited: Counter[str] = Counter()  # by the limit that was reached, see mqtt/limits.py
+        self.limited: Counter[Limit] = Counter()  # by the limit that was reached
         self.paused = 0  # connections that we do not read now
         self.packets_received = [0] * 16
         self.packets_sent = [0] * 16
@@ -75,7 +75,7 @@ class FrontEndCounters:
         self.unreleased = 0  # QoS 2 messages between PUBREC and PUBREL, in all sessions
         self.wills = 0  # kept, or published and without an outcome
         self.will_bytes = 0
-        self.wills_published: Counter[str] = Counter()  # by the cause that ended the connection
+        self.wills_published: Counter[CloseCause] = Counter()  # by the cause that ended the connection
 
 
 class Ledger:

@@ -12,7 +12,7 @@ AdapterError
 └── ProducerLostError        the producer is unusable; what became of the batch is unknown
 """
 
-from adapter.reasons import ReasonCode
+from adapter.reasons import Limit, ReasonCode
 
 
 class AdapterError(Exception):
@@ -44,9 +44,9 @@ class MalformedPacketError(ProtocolError):
 
 
 class LimitError(ProtocolError):
-    """A limit of ours that ends the connection; `limit` is its name in metrics."""
+    """A limit of ours that ends the connection."""
 
-    def __init__(self, code: ReasonCode, limit: str, text: str) -> None:
+    def __init__(self, code: ReasonCode, limit: Limit, text: str) -> None:
         super().__init__(code, text)
         self.limit = limit
 

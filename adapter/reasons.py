@@ -1,6 +1,7 @@
-"""The two vocabularies of refusal: MQTT's reason codes on the wire, and our reasons in metrics and logs.
+"""The vocabularies of refusal: MQTT's reason codes on the wire, and our own words in metrics and logs.
 
-Imports only the standard library. `Reason` is a metric label, so its members are few and fixed.
+Imports only the standard library. `Reason`, `CloseCause` and `Limit` are metric labels, so their members are few and
+fixed.
 """
 
 from enum import IntEnum, StrEnum
@@ -69,6 +70,54 @@ class Reason(StrEnum):
     CONNECTION_FAILED = "connection_failed"
     EXPIRED = "expired"  # the device wanted it so, and is told success
     SHUTDOWN = "shutdown"
+
+
+class CloseCause(StrEnum):
+    """Why a connection ended: the `cause` label of adapter_connections_closed_total, and the header of its Will."""
+
+    CLIENT_DISCONNECT = "client_disconnect"
+    CONNECTION_LOST = "connection_lost"
+    CONNECT_TIMEOUT = "connect_timeout"
+    DELIVERY_TIMEOUT = "delivery_timeout"
+    HANDSHAKE_TIMEOUT = "handshake_timeout"
+    INTERNAL_ERROR = "internal_error"
+    KEEP_ALIVE = "keep_alive"
+    MESSAGE_REFUSED = "message_refused"  # a 3.1.1 device cannot be told otherwise
+    PROTOCOL_ERROR = "protocol_error"
+    REFUSED = "refused"  # its CONNECT, with a CONNACK
+    SHUTDOWN = "shutdown"
+    SLOW_READER = "slow_reader"
+    SLOW_SENDER = "slow_sender"  # of a packet that it has begun
+    TAKEN_OVER = "taken_over"
+    TURNED_AWAY = "turned_away"  # by a limit, before its CONNECT was answered
+
+
+# A connection that ends for one of these was never accepted, so it leaves no Will.
+NEVER_ACCEPTED = frozenset(
+    {CloseCause.CONNECT_TIMEOUT, CloseCause.HANDSHAKE_TIMEOUT, CloseCause.REFUSED, CloseCause.TURNED_AWAY}
+)
+
+
+class Limit(StrEnum):
+    """What one peer may take, see `mqtt/limits.py`: the `limit` label of adapter_limited_total."""
+
+    CONNECTIONS = "connections"
+    UNAUTHENTICATED = "unauthenticated"
+    PER_ADDRESS = "connections_per_address"
+    CONNECT_RATE = "connect_rate"
+    CONNECT_RATE_PER_ADDRESS = "connect_rate_per_address"
+    REFUSAL_DELAYED = "refusal_delayed"
+    CONNECT_SIZE = "connect_size"
+    CLIENT_ID_LENGTH = "client_id_length"
+    USER_NAME_LENGTH = "user_name_length"
+    PACKET_SIZE = "packet_size"
+    PACKET_SECONDS = "packet_seconds"
+    SLOW_READER = "slow_reader"
+    BYTES_PER_SECOND = "bytes_per_second"
+    TOPIC_LENGTH = "topic_length"
+    TOPIC_LEVELS = "topic_levels"
+    USER_PROPERTIES = "user_properties"
+    FILTERS = "filters"
 
 
 # What a 5.0 device reads in the PUBACK of a message that was refused (section 3.4.2.1 lists the codes allowed there).

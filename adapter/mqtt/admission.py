@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING
 from adapter.errors import ConnectRefusedError, LimitError, ProtocolError
 from adapter.mqtt.connect import MQTT_5, decode_connect
 from adapter.mqtt.handshake import FULL, STOPPING, accepted, level_to_answer_in, reason_to_refuse, refused
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.pause import Pause
-from adapter.reasons import ReasonCode
+from adapter.reasons import CloseCause, Limit, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.model import Connect, Identity
@@ -139,4 +138,4 @@ class Admission:
         )
         limit = session.peer_packet_limit
         session.reply(refused(session.level, error, reason_string=session.problem_information, limit=limit))
-        session.end(None, "refused")
+        session.end(None, CloseCause.REFUSED)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from adapter.mqtt.limits import LOCAL, Limit, Throttle
+from adapter.mqtt.limits import LOCAL, Throttle
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
 from adapter.peer import Peer
+from adapter.reasons import CloseCause, Limit
 
 if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
@@ -78,7 +79,7 @@ class Connection(asyncio.BufferedProtocol):
         elif isinstance(peer, tuple):
             address = peer[0]
         else:  # it was reset before we looked, and must not pass for a Unix socket, whose users are trusted
-            self._cut("connection_lost")
+            self._cut(CloseCause.CONNECTION_LOST)
             return None
         if full:
             self._turn_away(Limit.UNAUTHENTICATED, address)
@@ -96,12 +97,12 @@ class Connection(asyncio.BufferedProtocol):
     def _turn_away(self, limit: Limit, address: str) -> None:
         self._frontend.limited(limit, address)
         if self._session is None:
-            self._cut("turned_away")
+            self._cut(CloseCause.TURNED_AWAY)
         else:
             self._receive = forget
-            self._session.end(None, "turned_away")
+            self._session.end(None, CloseCause.TURNED_AWAY)
 
-    def _cut(self, cause: str) -> None:
+    def _cut(self, cause: CloseCause) -> None:
         """Close before anything was said."""
         self._receive = forget
         self._frontend.counters.closed[cause] += 1
@@ -144,7 +145,7 @@ class Connection(asyncio.BufferedProtocol):
         session = self._session
         if not self._closing and isinstance(session, Session):
             self._frontend.limited(Limit.SLOW_READER, session.peer.address, session.client_id)
-            session.end(None, "slow_reader")
+            session.end(None, CloseCause.SLOW_READER)
             self._transport.abort()  # what it does not read cannot be sent
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface

@@ -13,7 +13,7 @@ from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.replies import PINGRESP, encode_ack, encode_suback, encode_unsuback
 from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
-from adapter.reasons import ReasonCode
+from adapter.reasons import CloseCause, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.mqtt.session import Session
@@ -83,4 +83,4 @@ def _disconnect(session: Session, body: bytes) -> None:
         session.session_expiry = min(disconnect.session_expiry, LONGEST)
     if disconnect.code is ReasonCode.SUCCESS:
         session.frontend.wills.discard(session)
-    session.end(None, "client_disconnect")
+    session.end(None, CloseCause.CLIENT_DISCONNECT)

@@ -10,11 +10,11 @@ from adapter.counters import FrontEndCounters, Ledger
 from adapter.model import Owner, RefusalRouting, no_dead_letters
 from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
-from adapter.mqtt.limits import Addresses, Limit, Limits
+from adapter.mqtt.limits import Addresses, Limits
 from adapter.mqtt.returning import Earlier
 from adapter.mqtt.turns import Turns
 from adapter.mqtt.wills import Wills
-from adapter.reasons import ReasonCode
+from adapter.reasons import CloseCause, Limit, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -160,7 +160,7 @@ class Frontend:
                 break
             del begun[session]
             self.limited(Limit.PACKET_SECONDS, session.peer.address, session.client_id)
-            session.end(ReasonCode.KEEP_ALIVE_TIMEOUT, "slow_sender")
+            session.end(ReasonCode.KEEP_ALIVE_TIMEOUT, CloseCause.SLOW_SENDER)
         self._sweeping = bool(begun)
         if self._sweeping:
             self.timers.call_later(1.0, self._end_slow_senders)
@@ -182,7 +182,7 @@ class Frontend:
         old = self._registry.get((tenant, client_id))
         self._registry[tenant, client_id] = session
         if old is not None:
-            old.end(ReasonCode.SESSION_TAKEN_OVER, "taken_over")
+            old.end(ReasonCode.SESSION_TAKEN_OVER, CloseCause.TAKEN_OVER)
 
     def unregister(self, session: Session, tenant: str | None, client_id: str) -> None:
         """The connection has ended."""
@@ -238,9 +238,9 @@ class Frontend:
         self.draining = True
         for session in list(self.sessions):
             session.drain()
-        self.wills.publish_all("shutdown")
+        self.wills.publish_all(CloseCause.SHUTDOWN)
 
     def close_all(self) -> None:
         """Tell every device that the server goes [5.0: DISCONNECT 0x8B], and close."""
         for session in list(self.sessions):
-            session.end(ReasonCode.SERVER_SHUTTING_DOWN, "shutdown")
+            session.end(ReasonCode.SERVER_SHUTTING_DOWN, CloseCause.SHUTDOWN)

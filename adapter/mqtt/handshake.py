@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from adapter.errors import ConnectRefusedError
 from adapter.mqtt.connect import MQTT_3_1_1, MQTT_5, peek_level
 from adapter.mqtt.kept_sessions import LONGEST
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.receipts import ASKS, asks_for_receipts
 from adapter.mqtt.replies import ConnackProperties, encode_connack
-from adapter.reasons import ReasonCode
+from adapter.reasons import Limit, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.model import Connect

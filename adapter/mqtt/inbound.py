@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
 from adapter.mqtt.connect import MQTT_5, peek_level
 from adapter.mqtt.framing import remaining_length
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.packet_types import FIXED_FLAGS, PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
 from adapter.mqtt.receive_buffer import ReceiveBuffer
 from adapter.mqtt.replies import PINGRESP
 from adapter.mqtt.turns import CONTROL_PACKET
-from adapter.reasons import ReasonCode
+from adapter.reasons import CloseCause, Limit, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
@@ -91,7 +90,7 @@ class Inbound(ABC):
         """Send a packet."""
 
     @abstractmethod
-    def end(self, code: ReasonCode | None, cause: str, text: str | None = None) -> None:
+    def end(self, code: ReasonCode | None, cause: CloseCause, text: str | None = None) -> None:
         """Close, once."""
 
     @abstractmethod
@@ -165,7 +164,7 @@ class Inbound(ABC):
         if frontend.bytes_before_open <= frontend.config.limits.unauthenticated_bytes:
             return True
         frontend.limited(Limit.UNAUTHENTICATED, self.peer.address)
-        self.end(None, "turned_away")
+        self.end(None, CloseCause.TURNED_AWAY)
         return False
 
     def _answer_pings(self, held: ReceiveBuffer) -> None:

@@ -19,6 +19,7 @@ from adapter.mqtt.tls import TlsLayer
 from adapter.mqtt.turns import FRAME, READ
 from adapter.mqtt.websocket import WebSocketConfig, WebSocketLayer
 from adapter.peer import Peer
+from adapter.reasons import CloseCause
 
 if TYPE_CHECKING:
     import asyncio
@@ -107,7 +108,7 @@ class LayeredConnection(Connection):
             text = error.text[:LONGEST_TEXT]
             self._frontend.log.warning("protocol error", peer=self.peer.address, code=error.code.name, text=text)
             if self._session is not None:
-                self._session.end(None, "protocol_error")
+                self._session.end(None, CloseCause.PROTOCOL_ERROR)
 
     def close(self) -> None:
         """As a plain connection does, after the layers' own last words, from the top."""

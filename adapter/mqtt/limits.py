@@ -7,11 +7,11 @@ NAT share an address, so what is counted per address is off, or only slows down 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from adapter.mqtt.pause import Pause
+from adapter.reasons import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,28 +29,6 @@ FORGIVEN_AFTER = 60.0
 ROUNDING = 1e-6  # seconds
 PATIENCE = 3  # refusals that are answered at once
 FIRST_DELAY = 0.1  # seconds; doubles with each further one
-
-
-class Limit(StrEnum):
-    """The `limit` label of adapter_limited_total."""
-
-    CONNECTIONS = "connections"
-    UNAUTHENTICATED = "unauthenticated"
-    PER_ADDRESS = "connections_per_address"
-    CONNECT_RATE = "connect_rate"
-    CONNECT_RATE_PER_ADDRESS = "connect_rate_per_address"
-    REFUSAL_DELAYED = "refusal_delayed"
-    CONNECT_SIZE = "connect_size"
-    CLIENT_ID_LENGTH = "client_id_length"
-    USER_NAME_LENGTH = "user_name_length"
-    PACKET_SIZE = "packet_size"
-    PACKET_SECONDS = "packet_seconds"
-    SLOW_READER = "slow_reader"
-    BYTES_PER_SECOND = "bytes_per_second"
-    TOPIC_LENGTH = "topic_length"
-    TOPIC_LEVELS = "topic_levels"
-    USER_PROPERTIES = "user_properties"
-    FILTERS = "filters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
 from adapter.model import NO_PROPERTIES, PublishHeader, Refusal, Route
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish import decode_publish_properties
 from adapter.mqtt.topic_names import decode_topic_name
 from adapter.mqtt.turns import LOOKUP
-from adapter.reasons import Reason, ReasonCode
+from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapter.reasons import CloseCause
+
 if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.ports import Wire
@@ -35,7 +37,7 @@ class Opening:
         self._frontend.sessions.pop(self, None)
         return True
 
-    def end(self, _: ReasonCode | None, cause: str, text: str | None = None) -> None:  # noqa: ARG002 - a session's interface
+    def end(self, _: ReasonCode | None, cause: CloseCause, text: str | None = None) -> None:  # noqa: ARG002 - a session's interface
         """Close. There is nobody yet who could be told why."""
         if self.over():
             self._frontend.counters.closed[cause] += 1
@@ -43,15 +45,15 @@ class Opening:
 
     def check_deadline(self, _: float) -> None:
         """Called by `Deadlines`: it took too long."""
-        self.end(None, "handshake_timeout")
+        self.end(None, CloseCause.HANDSHAKE_TIMEOUT)
 
     def drain(self) -> None:
         """The adapter stops."""
-        self.end(None, "shutdown")
+        self.end(None, CloseCause.SHUTDOWN)
 
     def gone(self) -> None:
         """The socket is closed, by whomever."""
-        self.end(None, "connection_lost")
+        self.end(None, CloseCause.CONNECTION_LOST)
 
     def eof(self) -> bool:
         """Whether to keep the socket of a peer that sends nothing more: it cannot have said enough."""
@@ -59,7 +61,7 @@ class Opening:
 
     def pause(self, _: int) -> None:
         """The peer does not read the little that it is sent before its session."""
-        self.end(None, "protocol_error")
+        self.end(None, CloseCause.PROTOCOL_ERROR)
 
     def resume(self, _: int) -> None:
         """Nothing was paused."""

@@ -7,10 +7,10 @@ from enum import Enum, IntEnum
 from typing import TYPE_CHECKING, Any
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
-from adapter.mqtt.limits import MAX_USER_PROPERTIES, Limit
+from adapter.mqtt.limits import MAX_USER_PROPERTIES
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader, encode_text, encode_varint
-from adapter.reasons import ReasonCode
+from adapter.reasons import Limit, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable

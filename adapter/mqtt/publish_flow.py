@@ -20,12 +20,11 @@ from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.exactly_once import QOS_2
 from adapter.mqtt.framing import remaining_length
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.lookups import Lookups, topic_name
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
-from adapter.reasons import Reason, ReasonCode
+from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.model import Identity

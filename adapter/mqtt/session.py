@@ -27,7 +27,7 @@ from adapter.mqtt.publish_flow import PublishFlow
 from adapter.mqtt.receipts import asks_for_receipts
 from adapter.mqtt.replies import encode_disconnect
 from adapter.mqtt.turns import CONNECT
-from adapter.reasons import Reason, ReasonCode
+from adapter.reasons import CloseCause, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.model import Connect, Identity, Outcome
@@ -163,7 +163,7 @@ class Session(Inbound):
             if self._flow is not None:
                 self._flow.waited_seconds = 0.0
         if self._at_eof and not self.pauses:
-            self._close("connection_lost")
+            self._close(CloseCause.CONNECTION_LOST)
 
     def yield_turn(self) -> None:
         """Take nothing more in this turn of the event loop: it has no room left."""
@@ -188,9 +188,9 @@ class Session(Inbound):
             if now < deadline:
                 self.frontend.deadlines.watch(self, deadline)
             else:
-                self.end(ReasonCode.KEEP_ALIVE_TIMEOUT, "keep_alive")
+                self.end(ReasonCode.KEEP_ALIVE_TIMEOUT, CloseCause.KEEP_ALIVE)
         elif self._state is State.NEW:
-            self.end(None, "connect_timeout")
+            self.end(None, CloseCause.CONNECT_TIMEOUT)
         # While AUTHENTICATING the plugin host's own time limit holds.
 
     # -- bytes out, and the end ------------------------------------------------------------------------------------
@@ -220,9 +220,9 @@ class Session(Inbound):
             text=outcome.text,
         )
         if outcome.status is DeliveryStatus.REFUSED:
-            self.end(None, "message_refused")
+            self.end(None, CloseCause.MESSAGE_REFUSED)
         else:
-            end = partial(self.end, ReasonCode.SERVER_BUSY, "delivery_timeout")
+            end = partial(self.end, ReasonCode.SERVER_BUSY, CloseCause.DELIVERY_TIMEOUT)
             frontend.close_paced(end, random.random())  # noqa: S311 - jitter
 
     def end_for(self, error: ProtocolError) -> None:
@@ -235,16 +235,16 @@ class Session(Inbound):
             code=error.code.name,
             text=error.text,
         )
-        self.end(error.code, "protocol_error", error.text)
+        self.end(error.code, CloseCause.PROTOCOL_ERROR, error.text)
 
     def abandon(self, fault: Exception) -> None:
         """Our own code has raised this: end the connection, without a word, for writing may be what has failed."""
         self.frontend.log.warning(
             "internal error, closing", client_id=self.client_id, peer=self.peer.address, exc_info=fault
         )
-        self._close("internal_error")
+        self._close(CloseCause.INTERNAL_ERROR)
 
-    def end(self, code: ReasonCode | None, cause: str, text: str | None = None) -> None:
+    def end(self, code: ReasonCode | None, cause: CloseCause, text: str | None = None) -> None:
         """Close, once; a 5.0 device that is connected is told why first [MQTT-4.13.1-1]."""
         if self._state is State.OPEN and self.level == MQTT_5 and code is not None:
             reason = text if self.problem_information else None
@@ -258,9 +258,9 @@ class Session(Inbound):
 
     def gone(self) -> None:
         """The socket is closed, by whomever. What is pending stays in its lanes."""
-        self._close("connection_lost")
+        self._close(CloseCause.CONNECTION_LOST)
 
-    def _close(self, cause: str) -> None:
+    def _close(self, cause: CloseCause) -> None:
         if self._state is CLOSED:
             return
         frontend = self.frontend

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
 from adapter.mqtt.connect import MQTT_5
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import decode_properties
 from adapter.mqtt.topic_names import SHARED, check_topic_filter
-from adapter.reasons import ReasonCode
+from adapter.reasons import Limit, ReasonCode
 
 MAX_FILTERS = 1000  # in one packet: reading it must not take long
 _QOS = 0x03

@@ -33,7 +33,7 @@ from adapter.model import (
     Run,
 )
 from adapter.mqtt.publish import NOT_TEXT, is_text
-from adapter.reasons import PUBACK_CODE, WILL_CODE, Reason, ReasonCode
+from adapter.reasons import PUBACK_CODE, WILL_CODE, CloseCause, Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 HEADER = "mqtt-will"  # its value is the cause: the word that `adapter_connections_closed_total` has for the ending
 OVERHEAD = 1024  # bytes of memory that a Will takes besides the payload, key and headers of its record
-MARK = len(HEADER) + len("client_disconnect") + HEADER_OVERHEAD  # bytes in the record, at most
+MARK = len(HEADER) + max(map(len, CloseCause)) + HEADER_OVERHEAD  # bytes in the record, at most
 
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the Will is too large for Kafka")
 
@@ -76,7 +76,7 @@ class LastWill:
         self.will = will
         self.template = template
         self.size = OVERHEAD + len(will.payload) + template.overhead
-        self.cause = ""
+        self.cause = CloseCause.CONNECTION_LOST
         self.due_at = 0.0
         self.watched_second = 0
         self.pending_bytes = 0
@@ -166,7 +166,7 @@ class Wills:
         if will is not None:
             self._forget(will)
 
-    def left(self, session: Session, cause: str, session_expiry: int) -> None:
+    def left(self, session: Session, cause: CloseCause, session_expiry: int) -> None:
         """The connection has ended in whatever other way [MQTT-3.1.2-8]; its session lasts so many seconds more."""
         will = self._kept.pop(session, None)
         if will is None:
@@ -200,7 +200,7 @@ class Wills:
         del self._delayed[will.identity]
         self._publish(will)
 
-    def publish_all(self, cause: str) -> None:
+    def publish_all(self, cause: CloseCause) -> None:
         """The adapter stops, and takes nothing more from anybody."""
         for will in self._kept.values():
             will.cause = cause

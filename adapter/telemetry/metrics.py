@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from adapter.reasons import PUBACK_CODE, UNAUTHORIZED, Reason, ReasonCode
+from adapter.reasons import NEVER_ACCEPTED, PUBACK_CODE, UNAUTHORIZED, CloseCause, Limit, Reason, ReasonCode
 from adapter.telemetry.sources import Sources
 
 if TYPE_CHECKING:
@@ -33,22 +33,8 @@ PACKET_TYPES = (
     "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth",
 )  # fmt: skip
 
-# Why a connection ended, in the front end's words; a word that is not here is counted as `other`.
-CLOSE_CAUSES = (
-    "client_disconnect", "connection_lost", "connect_timeout", "delivery_timeout", "handshake_timeout",
-    "internal_error", "keep_alive", "message_refused", "protocol_error", "refused", "shutdown", "slow_reader",
-    "slow_sender", "taken_over", "turned_away",
-)  # fmt: skip
-OTHER = "other"
-# … and left a Will to be published.
-WILL_CAUSES = tuple(cause for cause in CLOSE_CAUSES if cause not in {"connect_timeout", "refused", "turned_away"})
-
-# See mqtt/limits.py.
-LIMITS = (
-    "bytes_per_second", "client_id_length", "connect_rate", "connect_rate_per_address", "connect_size", "connections",
-    "connections_per_address", "filters", "packet_seconds", "packet_size", "refusal_delayed", "slow_reader",
-    "topic_length", "topic_levels", "unauthenticated", "user_name_length", "user_properties",
-)  # fmt: skip
+# A connection that left a Will to be published ended for one of these.
+WILL_CAUSES = tuple(cause for cause in CloseCause if cause not in NEVER_ACCEPTED)
 
 # The reason codes that a CONNACK may carry (MQTT 5.0 section 3.2.2.2) and a server like this one has a use for.
 CONNACK_CODES = (
@@ -68,7 +54,6 @@ CONNACK_CODES = (
     ReasonCode.QUOTA_EXCEEDED,
     ReasonCode.PAYLOAD_FORMAT_INVALID,
     ReasonCode.QOS_NOT_SUPPORTED,
-    ReasonCode.CONNECTION_RATE_EXCEEDED,
     ReasonCode.CONNECTION_RATE_EXCEEDED,
 )
 
@@ -157,19 +142,16 @@ class AdapterCollector(Collector):
             for code, count in _with_zeros(front_end.connects_refused, CONNACK_CODES).items()
         ]
         yield _counter("adapter_connects_refused", "CONNECT packets that were refused.", ["reason"], refused)
-        closed = dict.fromkeys((*CLOSE_CAUSES, OTHER), 0)
-        for cause, count in front_end.closed.items():
-            closed[cause if cause in closed else OTHER] += count
-        rows = [([cause], count) for cause, count in closed.items()]
+        rows = [([cause.value], count) for cause, count in _with_zeros(front_end.closed, CloseCause).items()]
         yield _counter("adapter_connections_closed", "Connections that ended.", ["cause"], rows)
-        limited = [([limit], count) for limit, count in _with_zeros(front_end.limited, LIMITS).items()]
+        limited = [([limit.value], count) for limit, count in _with_zeros(front_end.limited, Limit).items()]
         yield _counter("adapter_limited", "How often a limit was reached.", ["limit"], limited)
         yield _gauge(
             "adapter_wills", "Wills that are kept, and those that Kafka has not answered yet.", front_end.wills
         )
         yield _gauge("adapter_will_bytes", "The memory that they take.", front_end.will_bytes)
-        published = dict.fromkeys(WILL_CAUSES, 0) | dict(front_end.wills_published)
-        rows = [([cause], count) for cause, count in published.items()]
+        published = _with_zeros(front_end.wills_published, WILL_CAUSES)
+        rows = [([cause.value], count) for cause, count in published.items()]
         yield _counter(
             "adapter_wills_published", "Wills that became messages; the ledger has their end.", ["cause"], rows
         )

@@ -11,10 +11,10 @@ import pytest
 from adapter.errors import ConnectRefusedError
 from adapter.mqtt.connection import Connection
 from adapter.mqtt.layered_connection import LayeredConnection, Layers
-from adapter.mqtt.limits import ADDRESSES, LOCAL, Addresses, Limit, Limits, Rate
+from adapter.mqtt.limits import ADDRESSES, LOCAL, Addresses, Limits, Rate
 from adapter.mqtt.listener import Listener
 from adapter.mqtt.turns import BUDGET
-from adapter.reasons import Reason, ReasonCode
+from adapter.reasons import Limit, Reason, ReasonCode
 from tests.support.front_end import World
 from tests.support.packets import PINGREQ, connect, last_will, packet, publish, text, varint
 from tests.support.until import until

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from adapter.errors import ConnectRefusedError, RejectedError
 from adapter.model import EmptyPayload
-from adapter.mqtt.limits import Limit
 from adapter.mqtt.topic_alias import TOO_LONG
-from adapter.reasons import Reason, ReasonCode
+from adapter.reasons import Limit, Reason, ReasonCode
 from tests.support.front_end import World
 from tests.support.packets import (
     CONNACK_OK,
