@@ -28,17 +28,12 @@ if TYPE_CHECKING:
     from adapter.commands import Commands
     from adapter.preflight.finding import Finding
 
-# The words of the summary.
-COUNTED = {
-    Verdict.OK: "ok",
-    Verdict.WARNING: "warnings",
-    Verdict.FAILED: "FAILED",
-    Verdict.UNKNOWN: "unknown",
-}
+# In text, failures stand out.
+SHOWN = {verdict: verdict.value for verdict in Verdict} | {Verdict.FAILED: "FAILED"}
+COUNTED = SHOWN | {Verdict.WARNING: "warnings"}
 
 
 def add_parser(commands: Commands) -> None:
-    """Declare the command."""
     parser = commands.add_parser(
         "check",
         help="find what would keep the service from running well",
@@ -114,5 +109,5 @@ def as_text(findings: Sequence[Finding], _: int) -> str:
 
 def _line(finding: Finding) -> str:
     fix = f" → {finding.fix}" if finding.fix else ""
-    line = f"{finding.verdict:8} {finding.check:16} {finding.subject}: {finding.text}{fix}"
+    line = f"{SHOWN[finding.verdict]:8} {finding.check:16} {finding.subject}: {finding.text}{fix}"
     return "".join(character if character.isprintable() else "?" for character in line)

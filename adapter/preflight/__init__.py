@@ -1,16 +1,16 @@
-"""What `check` looks at before the service runs: each check turns facts into findings, and writes nothing anywhere.
+"""The checks of `python -m adapter check`. Each turns facts into findings; none writes anything anywhere.
 
-    finding.py      what a check says
+    finding.py      the result of a check
     local.py        this machine: ports, open files
     plugins.py      amqtt's plugins and the password file
-    certificates.py dates of the certificates in files and of the brokers; `dates.py` reads them
-    brokers.py      whether Kafka answers, which step fails, what it speaks
-    names.py        which topics to look at
-    topics.py       whether they are there, and how safe their records are
-    rights.py       what we may do there
-    messages.py     what they take: sizes, keys, timestamps
-    clock.py        how far Kafka's clock is from ours
-    everything.py   all of it, in order
+    certificates.py validity of certificates in files and of the brokers'
+    brokers.py      whether Kafka answers, which step fails, which release it is
+    names.py        which topics to check
+    topics.py       whether they exist, and how safe their records are
+    rights.py       what the adapter may do with them
+    messages.py     what they accept: sizes, keys, timestamps
+    clock.py        the difference between Kafka's clock and ours
+    run_checks.py   all checks, in order
 
-Who asks Kafka is `adapter.kafka.inspection`; here are only the judgements.
+`adapter.kafka.inspection` queries Kafka; this package only judges the answers.
 """

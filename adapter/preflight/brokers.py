@@ -1,4 +1,4 @@
-"""Whether Kafka answers with the credentials given, at every address, and what it speaks."""
+"""Checks that Kafka answers at every address with the configured credentials, and reports its release."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from adapter.preflight.finding import Finding
 
 FETCH = 1
-# The newest version of Fetch → the first release that had it: brokers do not tell their release.
+# Brokers do not report their release, so it is inferred: newest version of Fetch → the first release that had it.
 RELEASES = {11: "2.3", 12: "2.7", 13: "3.1", 15: "3.5", 16: "3.7", 17: "3.9", 18: "4.1"}
 
 FIXES = {
-    Step.DNS: "mend the name, or the DNS",
-    Step.TCP: "start the broker there, open the firewall, or mend the address",
+    Step.DNS: "fix the name, or the DNS",
+    Step.TCP: "start the broker there, open the firewall, or fix the address",
     Step.TLS: "see ADAPTER_KAFKA__SECURITY_PROTOCOL and ADAPTER_KAFKA__SSL_*, and the broker's certificate",
     Step.SASL: "see ADAPTER_KAFKA__SASL_*",
     Step.API: "name a Kafka broker's port for clients, and see ADAPTER_KAFKA__SECURITY_PROTOCOL",
@@ -29,7 +29,7 @@ FIXES = {
 
 
 def check_brokers(inspection: Inspection, now: float) -> Iterator[Finding]:
-    """Bootstrap servers, then the brokers where they say that they are."""
+    """Check the bootstrap servers, then the brokers at their advertised addresses."""
     nobody = all(server.failed is not None for server in inspection.bootstrap)
     for server in inspection.bootstrap:
         yield _bootstrap(server, nobody=nobody)
@@ -38,8 +38,8 @@ def check_brokers(inspection: Inspection, now: float) -> Iterator[Finding]:
     if inspection.why:
         yield failed("cluster", "Kafka", f"the cluster cannot be described: {inspection.why}", "try again; see its log")
     elif inspection.cluster is None:
-        fix = "let Kafka be reached, and check again"
-        yield unknown("cluster", "Kafka", "brokers, topics, rights and clock could not be looked at", fix)
+        fix = "fix the connection to Kafka, and check again"
+        yield unknown("cluster", "Kafka", "brokers, topics, rights and clock could not be checked", fix)
     for each in _different(inspection):
         if each.certificate is not None:
             yield check_dates(each.address, each.certificate, now, "the broker's ")
@@ -58,14 +58,14 @@ def _bootstrap(server: Reach, *, nobody: bool) -> Finding:
 def _broker(broker: Reach) -> Finding:
     check = "broker"
     if broker.failed is not None:
-        text = f"{broker.failed} fails where it says that it is: {broker.why}"
+        text = f"{broker.failed} fails at its advertised address: {broker.why}"
         fix = f"{FIXES[broker.failed]} (the broker's advertised.listeners)"
         return failed(check, broker.address, text, fix)
     return ok(check, broker.address, f"answers; {release(broker.versions)}")
 
 
 def release(versions: Mapping[int, tuple[int, int]]) -> str:
-    """What its release is, as far as the newest request that it takes tells."""
+    """Infer the release from the newest Fetch request that the broker supports."""
     newest = versions.get(FETCH, (0, 0))[1]
     known = [version for version in RELEASES if version <= newest]
     return f"Kafka {RELEASES[max(known)]} or later" if known else "Kafka older than 2.3"

@@ -1,4 +1,4 @@
-"""Dates of certificates: those in the files that the settings name, and those that brokers show."""
+"""Checks when certificates expire: those in the files that the settings name, and those that brokers present."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
 
 CHECK = "certificate"
 DAY = 86_400.0
-# Time enough to renew one by hand. Those that live for hours are renewed by programs, in the last third or before.
+# Enough time to renew a certificate by hand. Short-lived ones are renewed by programs before their last third is over.
 SOON = 14 * DAY
 LAST_PART = 5
 
 
 def check_file(variable: str, file: str, now: float, *, authorities: bool) -> Finding:
-    """Of several `authorities` one that is over may not matter; of a chain every certificate does."""
+    """Check every certificate in a file. An expired one always matters in a chain, but not always in `authorities`."""
     try:
         certificates = x509.load_pem_x509_certificates(Path(file).read_bytes())
     except OSError as error:
         return failed(CHECK, variable, f"{file} cannot be read ({error.strerror})", "name a PEM file")
     except ValueError:
-        return failed(CHECK, variable, f"{file} holds no certificate in PEM", "name a PEM file with one")
+        return failed(CHECK, variable, f"{file} contains no PEM certificate", "name a PEM file with one")
     dates = [(one.not_valid_before_utc.timestamp(), one.not_valid_after_utc.timestamp()) for one in certificates]
     over = [validity for validity in dates if not validity[0] <= now < validity[1]]
     if authorities and over and len(over) < len(dates):
@@ -37,14 +37,14 @@ def check_file(variable: str, file: str, now: float, *, authorities: bool) -> Fi
 
 
 def check_dates(subject: str, validity: tuple[float, float], now: float, whose: str = "") -> Finding:
-    """One certificate; `whose` begins the sentence."""
+    """Check one validity period, in seconds since the epoch; `whose` begins the sentence."""
     begin, end = validity
     fix = "renew it"
     if now < begin:
-        fix += ", or set the clock right"
+        fix += ", or correct the clock"
         return failed(CHECK, subject, f"{whose}is not valid before {_day(begin)}", fix)
     if now >= end:
-        return failed(CHECK, subject, f"{whose}has expired on {_day(end)}", fix)
+        return failed(CHECK, subject, f"{whose}expired on {_day(end)}", fix)
     text = f"{whose}is valid until {_day(end)}"
     if end - now < min(SOON, (end - begin) / LAST_PART):
         return warning(CHECK, subject, f"{text}, for {_left(end - now)}", fix)

@@ -1,4 +1,4 @@
-"""What a check says: one line, and what to do about it."""
+"""The result of a check: one line, and how to fix the problem."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """`FAILED` is written so that it is seen."""
+    """The values are those of the JSON output."""
 
     OK = "ok"
     WARNING = "warning"
-    FAILED = "FAILED"
+    FAILED = "failed"
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`check` is what was looked at, `subject` which one, `text` what was found; `fix` is empty when it is good."""
+    """`check` names the check, `subject` what it looked at, `text` the result; `fix` is empty if all is well."""
 
     check: str
     subject: str
@@ -27,28 +27,28 @@ class Finding:
 
 
 def ok(check: str, subject: str, text: str) -> Finding:
-    """As it should be."""
+    """All is well."""
     return Finding(check, subject, Verdict.OK, text)
 
 
 def warning(check: str, subject: str, text: str, fix: str) -> Finding:
-    """It runs, and may not do what the operator thinks."""
+    """The service runs, but may not do what the operator expects."""
     return Finding(check, subject, Verdict.WARNING, text, fix)
 
 
 def failed(check: str, subject: str, text: str, fix: str) -> Finding:
-    """It does not run, or messages would be refused."""
+    """The service does not run, or would refuse messages."""
     return Finding(check, subject, Verdict.FAILED, text, fix)
 
 
 def unknown(check: str, subject: str, text: str, fix: str) -> Finding:
-    """It could not be found out."""
+    """The check could not be made."""
     return Finding(check, subject, Verdict.UNKNOWN, text, fix)
 
 
 def from_problem(check: str, line: str) -> Finding:
-    """A line of ConfigurationError: `VARIABLE: what is wrong; what to do`, with or without that colon."""
+    """Parse a line of ConfigurationError: `VARIABLE: what is wrong; what to do`, with or without the colon."""
     subject, _, said = line.partition(" ")
     subject = subject.removesuffix(":")
     text, separator, fix = said.rpartition("; ")
-    return failed(check, subject, text, fix) if separator else failed(check, subject, said, f"mend {subject}")
+    return failed(check, subject, text, fix) if separator else failed(check, subject, said, f"fix {subject}")

@@ -1,4 +1,4 @@
-"""This machine: the ports to listen on, and how many files a process may have open."""
+"""Checks this machine: the ports to listen on, and how many files a process may open."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_CONNECTIONS = "ADAPTER_MQTT__MAX_CONNECTIONS"
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """`port` is None when it is off, and 0 when the system may choose."""
+    """`port` is None if the listener is off, and 0 if the system may choose one."""
 
     variable: str
     host: str
@@ -30,13 +30,13 @@ class Listener:
 
 
 def check_ports(listeners: Sequence[Listener]) -> Iterator[Finding]:
-    """Whether each could listen, all of them together; `host` may be several with commas between."""
+    """Check whether all listeners could listen at once; `host` may be several addresses separated by commas."""
     for number, listener in enumerate(listeners):
         rival = next((other for other in listeners[:number] if _collide(listener, other)), None)
         if rival is None:
             yield _check_port(listener.variable, listener.host, listener.port)
         else:
-            text = f"{listener.port} is that of {rival.variable} as well"
+            text = f"{listener.port} is also the port of {rival.variable}"
             yield failed("port", listener.variable, text, f"set {listener.variable} to another port")
 
 
@@ -48,7 +48,7 @@ def _collide(one: Listener, other: Listener) -> bool:
 
 
 def _check_port(variable: str, host: str, port: int | None) -> Finding:
-    """Whether the address could be listened on. It is not: a listener would take connections, for a moment."""
+    """Check whether the port could be listened on, but only bind it: a listener would accept connections meanwhile."""
     if port is None:
         return ok("port", variable, "empty: off")
     address = f"{host}:{port}"
@@ -56,7 +56,7 @@ def _check_port(variable: str, host: str, port: int | None) -> Finding:
         for one in host.split(","):
             _bind(one, port)
     except OSError as error:
-        fix = f"end what listens there (the adapter itself, if it runs), or set {variable} to another port"
+        fix = f"stop what listens there (the adapter itself, if it runs), or set {variable} to another port"
         return failed("port", variable, f"{address} cannot be used ({os.strerror(error.errno or 0)})", fix)
     return ok("port", variable, f"{address} is free")
 
@@ -65,7 +65,7 @@ def _bind(host: str, port: int) -> None:
     with ExitStack() as opened:
         for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
             probe = opened.enter_context(socket.socket(family, kind, protocol))
-            # As asyncio's servers do: a port whose last connections are not quite over may be used.
+            # As asyncio's servers do: a port may be used while old connections are still in TIME_WAIT.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -73,7 +73,7 @@ def _bind(host: str, port: int) -> None:
 
 
 def check_open_files(connections: int, others: int, hard_limit: int) -> Iterator[Finding]:
-    """The service raises its own limit as far as the hard limit lets it."""
+    """Compare with the hard limit only, because the service raises its own soft limit up to it."""
     needed = connections + others
     if hard_limit == resource.RLIM_INFINITY or hard_limit >= needed:
         allowed = "any number" if hard_limit == resource.RLIM_INFINITY else str(hard_limit)
@@ -85,5 +85,5 @@ def check_open_files(connections: int, others: int, hard_limit: int) -> Iterator
 
 
 def hard_limit_of_open_files() -> int:
-    """Of this process, as children of the same parent have it."""
+    """Return this process's limit; the service inherits the same one from the same parent."""
     return resource.getrlimit(resource.RLIMIT_NOFILE)[1]

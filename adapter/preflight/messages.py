@@ -1,4 +1,4 @@
-"""Whether a topic takes what the adapter writes: sizes, timestamps, keys."""
+"""Checks whether a topic accepts what the adapter writes: sizes, timestamps, keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ AFTER = "message.timestamp.after.max.ms"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the adapter writes at most: bytes, and ms that a record may be old. `keys`: whether each record has one."""
+    """The largest packet and batch in bytes, the oldest record in ms, and whether every record has a key."""
 
     packet: int
     batch: int
@@ -32,11 +32,11 @@ class Written:
 
 
 def check_messages(topic: TopicFacts, written: Written, clock: ClockFacts) -> Iterator[Finding]:
-    """Everything that the configuration of the topic decides."""
+    """Check everything that the topic's configuration decides."""
     config = topic.config
     if config is None:
-        text = f"sizes, timestamps and clean-up are not told ({topic.config_error})"
-        fix = f"allow DescribeConfigs on {topic.name}, or look at it with kafka-configs.sh"
+        text = f"sizes, timestamps and clean-up cannot be read ({topic.config_error})"
+        fix = f"allow DescribeConfigs on {topic.name}, or check it with kafka-configs.sh"
         yield unknown("messages", topic.name, text, fix)
         return
     yield _size(topic.name, int(config[LARGEST]), written)
@@ -48,36 +48,36 @@ def _size(name: str, most: int, written: Written) -> Finding:
     check = "size"
     text = f"{LARGEST}={most}"
     if most < written.packet:
-        fix = f"raise it to {written.batch}, or lower {PACKET_SIZE} and {BATCH_SIZE} to {most} at most"
+        fix = f"raise it to {written.batch}, or lower {PACKET_SIZE} and {BATCH_SIZE} to at most {most}"
         text += f" is less than {PACKET_SIZE}={written.packet}: messages that devices may send are refused"
         return failed(check, name, text, fix)
     if most < written.batch:
         fix = f"raise it to {written.batch}, or lower {BATCH_SIZE} to {most} (and no less than {PACKET_SIZE})"
         text += f" is less than {BATCH_SIZE}={written.batch}: full batches are refused, split and sent again"
         return warning(check, name, text, fix)
-    return ok(check, name, f"{text} takes batches of {BATCH_SIZE}={written.batch}")
+    return ok(check, name, f"{text} accepts batches of {BATCH_SIZE}={written.batch}")
 
 
 def _times(name: str, config: Mapping[str, str], written: Written, clock: ClockFacts) -> Finding:
     check = "timestamps"
     if config["message.timestamp.type"] == "LogAppendTime":
-        text = "message.timestamp.type=LogAppendTime: records bear Kafka's time, not that of arrival"
-        return warning(check, name, text, "set message.timestamp.type=CreateTime, unless that is meant")
-    # Kafka before 3.6 has other names for these limits, and none in force.
+        text = "message.timestamp.type=LogAppendTime: records carry Kafka's time, not the time of arrival"
+        return warning(check, name, text, "set message.timestamp.type=CreateTime, unless this is intended")
+    # Kafka before 3.6 names these limits differently, and enforces none by default.
     before, after = int(config.get(BEFORE, 2**63 - 1)), int(config.get(AFTER, 2**63 - 1))
-    ahead = (clock.ahead or 0.0) * 1000  # of ours
+    ahead = (clock.ahead or 0.0) * 1000  # Kafka's clock ahead of ours, ms
     if ahead >= before:
         text = f"{BEFORE}={before}, and our clock is {ahead:.0f} ms behind: every record is refused"
-        return failed(check, name, text, "set the clocks right")
+        return failed(check, name, text, "synchronise the clocks")
     if -ahead >= after:
         text = f"{AFTER}={after}, and our clock is {-ahead:.0f} ms ahead: every record is refused"
-        return failed(check, name, text, "set the clocks right")
+        return failed(check, name, text, "synchronise the clocks")
     oldest = written.delivery_timeout + max(ahead, 0.0)
     if before < oldest:
-        text = f"{BEFORE}={before}: what has waited longer for Kafka is refused, and may wait {oldest:.0f} ms"
+        text = f"{BEFORE}={before}: records that waited longer for Kafka are refused, and may wait {oldest:.0f} ms"
         fix = f"raise it above {DELIVERY_TIMEOUT}={written.delivery_timeout}, or lower that"
         return warning(check, name, text, fix)
-    return ok(check, name, "records bear the time of arrival, and none is too old or too new")
+    return ok(check, name, "records carry the time of arrival, and none is too old or too new")
 
 
 def _cleanup(name: str, policy: str, *, keys: bool) -> Finding:
@@ -89,4 +89,4 @@ def _cleanup(name: str, policy: str, *, keys: bool) -> Finding:
         text = f"cleanup.policy={policy} refuses records without a key, and dead letters may have none"
         return failed(check, name, text, fix)
     text = f"cleanup.policy={policy}: only the newest record of each key (each device) is kept"
-    return warning(check, name, text, f"{fix}, unless that is meant")
+    return warning(check, name, text, f"{fix}, unless this is intended")

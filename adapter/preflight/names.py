@@ -1,4 +1,4 @@
-"""Which Kafka topics messages will go to, as far as it is known before there are any."""
+"""Finds the Kafka topics that messages will go to, as far as they are known in advance."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the operator names beside the settings."""
+    """The tenants and topics that the operator names on the command line."""
 
     tenants: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
 
     def problems(self, settings: Settings) -> Iterator[str]:
-        """What of it cannot be."""
+        """Yield a line for each name that Kafka does not allow."""
         for topic in self.topics:
             if problem := topic_problem(topic):
                 yield f"--topic {topic!r} {problem}"
@@ -36,13 +36,13 @@ class Asked:
 
 
 def tenant_topics(settings: Settings, tenant: str) -> tuple[str, ...]:
-    """Where a tenant's messages go."""
+    """Return the telemetry and event topics of a tenant."""
     patterns = (settings.kafka.telemetry_topic, settings.kafka.event_topic)
     return tuple(dict.fromkeys(pattern.replace(PLACEHOLDER, tenant) for pattern in patterns))
 
 
 def topics_to_check(settings: Settings, rules: Iterable[RouteRule], asked: Asked) -> list[str]:
-    """Each once."""
+    """Return the topics of tenants, routes with a fixed topic, `--topic` and dead letters, each once."""
     names = [topic for tenant in asked.tenants for topic in tenant_topics(settings, tenant)]
     names += [rule.kafka_topic.literal for rule in rules if not rule.kafka_topic.placeholders]
     names += asked.topics
@@ -52,11 +52,11 @@ def topics_to_check(settings: Settings, rules: Iterable[RouteRule], asked: Asked
 
 
 def check_names(rules: Iterable[RouteRule], asked: Asked) -> Iterator[Finding]:
-    """Say which topics cannot be known, because messages decide."""
+    """Report the topics that only messages determine."""
     if not asked.tenants and not asked.topics:
-        text = "the topics of tenants are not looked at: which tenants there are is decided by devices"
+        text = "the topics of tenants are not checked: the settings do not list the tenants"
         yield unknown("topics", "tenants", text, "name some: --tenant TENANT")
     for rule in rules:
         if rule.kafka_topic.placeholders and not asked.topics:
-            text = f"route {rule.name} names its topic by what is in the message"
+            text = f"route {rule.name} derives its topic from the message"
             yield unknown("topics", rule.kafka_topic.source, text, "name some: --topic TOPIC")

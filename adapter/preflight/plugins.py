@@ -1,6 +1,6 @@
-"""amqtt's plugins: that they can be imported and take their configuration, and that the password file is well-formed.
+"""Checks that amqtt's plugins can be imported and accept their configuration, and that the password file is valid.
 
-None is made: a plugin may open connections, or make tables in a database, when it is.
+It creates no plugin: a plugin may open connections or create database tables when it is created.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ CHECK = "plugin"
 
 
 def check_identity(config: IdentityConfig) -> Iterator[Finding]:
-    """A finding for each mistake, or for each plugin."""
+    """Yield a finding per mistake, or one per plugin."""
     try:
         plugins = check_plugins(config)
     except ConfigurationError as error:
         yield from (from_problem(CHECK, problem) for problem in error.problems)
         return
     for path in plugins.configs:
-        yield ok(CHECK, path, "can be imported, and takes its configuration")
+        yield ok(CHECK, path, "can be imported, and accepts its configuration")
     if not plugins.configs:
-        yield ok(CHECK, "ADAPTER_AUTH__PLUGINS", "none is needed: devices are let in without credentials")
+        yield ok(CHECK, "ADAPTER_AUTH__PLUGINS", "none is needed: devices are accepted without credentials")

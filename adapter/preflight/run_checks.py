@@ -1,4 +1,4 @@
-"""All checks, in the order in which an operator would go through them."""
+"""Runs all checks, in the order in which an operator would go through them."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from adapter.settings import Settings
 
 
-MEANT = "change it, unless that is meant"
+INTENDED = "change it, unless this is intended"
 
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """This machine: its clock, seconds since the epoch; files that may be open, and needed beside connections."""
+    """This machine: its clock (seconds since the epoch), its limit of open files, and files besides connections."""
 
     clock: Callable[[], float]
     open_files: int
@@ -42,7 +42,7 @@ class Here:
 
 
 async def preflight(settings: Settings, asked: Asked, here: Here, limit: float) -> list[Finding]:
-    """Every finding. `limit` is how long one step of a connection to Kafka may take, seconds."""
+    """Run every check. `limit` is the time for one step of a connection to Kafka, in seconds."""
     findings = [ok("settings", "ADAPTER_*", "every variable is known, and all rules between them hold")]
     findings += (_doubtful(line) for line in warnings(settings))
     rules: tuple[RouteRule, ...] = ()
@@ -72,7 +72,7 @@ async def preflight(settings: Settings, asked: Asked, here: Here, limit: float) 
 def _doubtful(line: str) -> Finding:
     variable, _, said = line.partition(" ")
     text, separator, fix = said.rpartition("; ")
-    return warning("settings", variable, text, fix) if separator else warning("settings", variable, said, MEANT)
+    return warning("settings", variable, text, fix) if separator else warning("settings", variable, said, INTENDED)
 
 
 def _machine(settings: Settings, here: Here) -> Iterator[Finding]:

@@ -186,5 +186,5 @@ def test_check_looks_at_the_certificates_of_the_listeners(site: Site) -> None:
     certificate.write_bytes(expired(certificate, key).read_bytes())
     done = command("check", "--json", **site.variables)
     [over] = [each for each in json.loads(done.stdout)["findings"] if each["subject"] == "ADAPTER_TLS__CERTFILE"]
-    assert over["verdict"] == "FAILED"
+    assert over["verdict"] == "failed"
     assert done.returncode == 1

@@ -303,7 +303,7 @@ def checked(variables: dict[str, str], *arguments: str) -> dict[tuple[str, str],
 def test_check_names_the_step_at_which_a_connection_ends(secured: Secured) -> None:
     sasl, tls = secured.kafka.secure["SASL_PLAINTEXT"], secured.kafka.secure["SSL"]
     wrong = checked(secured.plain(WRONG))["bootstrap server", sasl]
-    assert wrong[0] == "FAILED"
+    assert wrong[0] == "failed"
     assert wrong[1].startswith("SASL fails: authentication failed (")
     strange = {**secured.tls(), "KAFKA__SSL_CAFILE": secured.stranger}
     assert checked(strange)["bootstrap server", tls][1].startswith("TLS fails: the broker's certificate is not accep")
@@ -330,9 +330,9 @@ def test_check_says_which_rights_are_missing(secured: Secured, unique: Callable[
     named = [argument for topic in (open_, described, hidden) for argument in ("--topic", topic)]
     found = checked(secured.plain(), *named)
     assert found["rights", open_][0] == "ok"
-    assert found["rights", described] == ("FAILED", "may not be written to")
+    assert found["rights", described] == ("failed", "Write is not allowed")
     assert (found["durability", described][0], found["messages", described][0]) == ("warning", "unknown")
-    assert found["topic", hidden] == ("FAILED", "may not be described: it is missing, or forbidden")
+    assert found["topic", hidden] == ("failed", "cannot be described: it does not exist, or access is forbidden")
 
 
 async def test_without_the_right_to_see_a_topics_limit_kafka_rejects_what_is_too_large_and_that_is_said_once(

@@ -13,7 +13,7 @@ from adapter.preflight.finding import Finding, Verdict, from_problem
         ("ADAPTER_X: '1' is odd; make it even", "'1' is odd", "make it even"),
         ("ADAPTER_X names nobody; name somebody: X", "names nobody", "name somebody: X"),
         ("ADAPTER_X: is one; or two; remove it", "is one; or two", "remove it"),
-        ("ADAPTER_X: cannot be used: why", "cannot be used: why", "mend ADAPTER_X"),
+        ("ADAPTER_X: cannot be used: why", "cannot be used: why", "fix ADAPTER_X"),
     ],
 )
 def test_a_problem_with_the_settings_is_a_failure_with_its_fix(line: str, text: str, fix: str) -> None:

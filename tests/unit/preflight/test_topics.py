@@ -47,7 +47,7 @@ def test_a_configuration_that_may_not_be_read_is_unknown_and_the_right_is_named(
     facts = TopicFacts("t", partitions=topic(3, 3, 2).partitions, config_error="TOPIC_AUTHORIZATION_FAILED")
     finding = check_durable(facts, acks_all=True)
     assert finding.verdict is Verdict.UNKNOWN
-    assert finding.text == "replication factor 3, min.insync.replicas is not told (TOPIC_AUTHORIZATION_FAILED)"
+    assert finding.text == "replication factor 3, min.insync.replicas cannot be read (TOPIC_AUTHORIZATION_FAILED)"
     assert finding.fix.startswith("allow DescribeConfigs on t")
 
 
@@ -65,9 +65,9 @@ def test_one_replica_is_a_warning_whatever_else_may_be_read() -> None:
         (
             TopicFacts("t", error="TOPIC_AUTHORIZATION_FAILED"),
             Verdict.FAILED,
-            "may not be described: it is missing, or forbidden",
+            "cannot be described: it does not exist, or access is forbidden",
         ),
-        (TopicFacts("t", error="UNKNOWN"), Verdict.FAILED, "cannot be looked at (UNKNOWN)"),
+        (TopicFacts("t", error="UNKNOWN"), Verdict.FAILED, "cannot be described (UNKNOWN)"),
         (
             TopicFacts("t", partitions=(PartitionFacts(led=False, replicas=1, in_sync=0),)),
             Verdict.FAILED,
