@@ -1,7 +1,7 @@
-"""What amqtt's LDAP plugins must not be asked, because they hand it to the directory as it is.
+"""Credentials that must not reach amqtt's LDAP plugins, which pass them to the directory unchecked.
 
-The user name goes into a search filter unescaped: `d*@acme` would find `dev1@acme`, and be let in by its password as a
-device of another name. And a bind with an empty password is no proof: many directories say yes to it, whoever is named.
+The user name goes into a search filter unescaped: `d*@acme` would find `dev1@acme`, and its password would let in a
+device under another name. And a bind with an empty password proves nothing: many directories accept it for any name.
 """
 
 from __future__ import annotations
@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from amqtt.session import Session
 
-# "must be escaped" in a filter's value: RFC 4515 section 3.
+# The characters that must be escaped in the value of a search filter (RFC 4515 section 3).
 _SPECIAL = frozenset("*()\\\0")
 
 
 def asks_a_directory(plugin: type) -> bool:
-    """Whether it is one of amqtt's LDAP plugins, or made of one. By name: its module needs a library that may miss."""
+    """Return whether it is one of amqtt's LDAP plugins or derived from one.
+
+    By name, as their module needs a library that may not be installed.
+    """
     return any(base.__module__ == "amqtt.contrib.ldap" for base in plugin.__mro__)
 
 
 def has_plain_name(session: Session) -> bool:
-    """Whether the user name means itself in a filter."""
+    """Return whether a search filter with this user name matches only this name."""
     name = session.username
     return name not in {None, ""} and _SPECIAL.isdisjoint(name)
 
 
 def has_proof(session: Session) -> bool:
-    """Whether there is a password at all: an empty one is an "unauthenticated" bind (RFC 4513 section 5.1.2)."""
+    """Return whether there is a password. An empty one makes an unauthenticated bind (RFC 4513 section 5.1.2)."""
     return bool(session.password)
