@@ -28,7 +28,7 @@ _SMALL_BUFFER = BUFFER[:READ_SIZE_UNDER_PRESSURE]
 
 
 def forget(_: bytes) -> None:
-    """Read what comes after our last word, and do nothing with it."""
+    """Stand in where bytes go nowhere: before there is a session, and after our last packet."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -51,6 +51,11 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, frontend: Frontend, *, unix: bool = False) -> None:
         self._frontend = frontend
         self._budget = frontend.budget
+        self._transport: asyncio.Transport  # asyncio brings it, before it calls anything else
+        self.write: Bytes = forget
+        self._receive: Bytes = forget
+        self._session: Session | Opening | None = None
+        self._address: str | None = None  # once it counts for the limit of connections
         self._closing = False
         self._reading = True
         self._unix = unix
@@ -61,15 +66,13 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = self._accept(transport)
         if address is not None and self._enter(address):
-            self._receive: Bytes = self._begin(Peer(address))
+            self._receive = self._begin(Peer(address))
 
     def _accept(self, transport: asyncio.BaseTransport) -> str | None:
         """Where the socket leads to; None when there is no room for one more, and it is closed: that costs least."""
         frontend = self._frontend
         self._transport = cast("asyncio.Transport", transport)
-        self.write: Bytes = self._transport.write
-        self._session: Session | Opening | None = None
-        self._address: str | None = None
+        self.write = self._transport.write
         frontend.counters.connections_accepted += 1
         full = frontend.is_full
         frontend.counters.connections += 1

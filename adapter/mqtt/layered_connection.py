@@ -73,7 +73,9 @@ class LayeredConnection(Connection):
     def __init__(self, frontend: Frontend, layers: Layers, *, unix: bool = False) -> None:
         super().__init__(frontend, unix=unix)
         self._layers = layers
+        self._steps: list[Step] = []  # layers to come, the topmost first
         self._open: list[Layer] = []  # from the socket upwards
+        self.peer = Peer("")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         address = self._accept(transport)
