@@ -33,10 +33,6 @@ if TYPE_CHECKING:
 BATCH_HEADER = 61
 # A batch is made of whole runs, so runs are kept small against it.
 RUNS_IN_A_BATCH = 4
-# Clients put all packets that wait into one WebSocket frame, which is held until it is whole: by a device that was let
-# in, so with some room; before, all devices together are held to ADAPTER_LIMITS__UNAUTHENTICATED_BYTES.
-PACKETS_IN_A_FRAME = 4
-SMALLEST_FRAME_LIMIT = 1_048_576
 
 _VERIFY = {
     ClientCertificates.OFF: ssl.CERT_NONE,
@@ -185,9 +181,5 @@ def layers(
 ) -> Layers:
     """What stands between a listener's sockets and their sessions."""
     ws = settings.ws
-    config = WebSocketConfig(
-        path=ws.path,
-        origins=ws.origins or None,
-        max_frame_size=max(PACKETS_IN_A_FRAME * settings.mqtt.max_packet_size, SMALLEST_FRAME_LIMIT),
-    )
+    config = WebSocketConfig(path=ws.path, origins=ws.origins or None)
     return Layers(context, config if websocket else None, settings.mqtt.proxy_protocol_from)

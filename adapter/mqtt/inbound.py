@@ -151,11 +151,6 @@ class Inbound(ABC):
         if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
 
-    def layer_holds(self, size: int) -> None:
-        """So many bytes more are held before they come here."""
-        if self._flow is None and self._state is not CLOSED:
-            self._may_hold(size)
-
     def _may_hold(self, size: int) -> bool:
         """Before a device is let in: whether all of these together may hold so many bytes more."""
         frontend = self.frontend

@@ -86,7 +86,12 @@ class LayeredConnection(Connection):
         proxied = bool(self._steps) and self._steps[-1] is ProxyHeader  # it is the device's address that counts
         if proxied or self._enter(address):
             self._session = Opening(self._frontend, self)
-            self._receive = self._rise(self._transport.write)
+            self._receive = self._rise(self._send)
+
+    def _send(self, data: bytes) -> None:
+        """Write what the lowest layer has made. Nothing follows our last word, whatever a layer has to answer."""
+        if not self._closing:
+            self._transport.write(data)
 
     def _rise(self, below: Bytes) -> Bytes:
         """Make the next layer, or in the end the session, which writes to `below`; returns where its bytes go."""
@@ -117,6 +122,7 @@ class LayeredConnection(Connection):
         if not self._closing and not self._transport.is_closing():
             for layer in reversed(self._open):
                 layer.send_close()
+                layer.above = forget
         super().close()
 
     # -- the layers' side (`Base`) ---------------------------------------------------------------------------------
@@ -133,10 +139,6 @@ class LayeredConnection(Connection):
 
     def spent(self, frames: int) -> None:
         self._frontend.turns.take(frames * FRAME)
-
-    def holds(self, size: int) -> None:
-        if isinstance(self._session, Session):
-            self._session.layer_holds(size)
 
     def ended(self) -> None:
         session = self._session

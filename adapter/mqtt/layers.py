@@ -45,9 +45,6 @@ class Base(Protocol):
     def spent(self, frames: int) -> None:
         """So many pieces were taken apart: it counts against this turn of the event loop."""
 
-    def holds(self, size: int) -> None:
-        """So many bytes more wait for the rest of their frame: before a device is let in, they are limited."""
-
     def ended(self) -> None:
         """The peer has said, in the layer's own words, that it sends nothing more."""
 

@@ -1,8 +1,7 @@
 """MQTT over WebSocket (section 6 of both specifications, RFC 6455); the `websockets` library does the protocol.
 
 MQTT is a stream: frames and packets need not begin or end together [MQTT-6.0.0-2], so what a frame holds goes on as
-soon as the frame is whole, and only frames have a limit. Nothing is compressed: a compressed frame can grow a
-thousandfold.
+it comes, and frames need no limit. Nothing is compressed: a compressed frame can grow a thousandfold.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from adapter.errors import ProtocolError
+from adapter.mqtt.frame_cutter import LARGEST_FRAME, FrameCutter
 from adapter.mqtt.layers import unopened
 from adapter.reasons import ReasonCode
 
@@ -40,11 +40,10 @@ _DATA = (Opcode.BINARY, Opcode.CONT)
 
 @dataclass(frozen=True, slots=True)
 class WebSocketConfig:
-    """`origins` are the pages that may connect, None: all, and programs without one always; sizes in bytes."""
+    """`origins` are the pages that may connect, None: all, and programs without one always."""
 
     path: str = "/mqtt"
     origins: tuple[str, ...] | None = None
-    max_frame_size: int = 1_048_576
 
     @property
     def accepted_origins(self) -> Sequence[Origin | None] | None:
@@ -52,30 +51,22 @@ class WebSocketConfig:
         return None if self.origins is None else [None, *map(Origin, self.origins)]
 
 
-class _Protocol(ServerProtocol):
-    """Limits each frame, where the library limits all fragments of a message together: they are not put together."""
-
-    def recv_frame(self, frame: Frame) -> None:
-        super().recv_frame(frame)
-        if self.cur_size is not None:
-            self.cur_size = 0
-
-
 class WebSocketLayer:
     """The server's side."""
 
-    __slots__ = ("_base", "_below", "_config", "_protocol", "_request", "above")
+    __slots__ = ("_base", "_below", "_config", "_cutter", "_protocol", "_request", "above")
 
     def __init__(self, config: WebSocketConfig, base: Base, below: Bytes) -> None:
         self._config = config
         self._base = base
         self._below = below
         self._request: bytearray | None = bytearray()  # until it is whole
-        self._protocol = _Protocol(
+        self._cutter = FrameCutter()
+        self._protocol = ServerProtocol(
             origins=config.accepted_origins,
             extensions=None,
             subprotocols=[SUBPROTOCOL],
-            max_size=config.max_frame_size,
+            max_size=LARGEST_FRAME,
             logger=_SILENT,
         )
         self.above: Bytes = unopened
@@ -88,13 +79,12 @@ class WebSocketLayer:
                 return
             data = rest
         protocol = self._protocol
-        protocol.receive_data(data)
+        protocol.receive_data(self._cutter.cut(data))
         frames = protocol.events_received()
         self._base.spent(len(frames))
-        unfinished = len(data)
+        self._flush()  # pongs, and the answer to a Close, before a packet in these frames ends the connection
         for frame in frames:
             assert isinstance(frame, Frame), "the request was read"
-            unfinished -= len(frame.data)
             if frame.opcode in _DATA:
                 self.above(bytes(frame.data))
             elif frame.opcode is Opcode.TEXT:
@@ -102,9 +92,6 @@ class WebSocketLayer:
                     protocol.fail(CloseCode.UNSUPPORTED_DATA, "MQTT is binary")
                 self._flush()
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: a text frame [MQTT-6.0.0-1]")
-        self._flush()  # pongs, and the answer to a Close
-        if unfinished > 0:
-            self._base.holds(unfinished)
         if protocol.state is not OPEN:
             if protocol.parser_exc is not None:
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {protocol.parser_exc}")

@@ -475,7 +475,7 @@ async def websocket(target: Target) -> str:
     odd = (
         b"\x82\x02" + PINGREQ,  # not masked
         b"\x81\x82" + mask + PINGREQ,  # text
-        b"\x82\xff" + b"\x7f" + bytes(7) + mask,  # giant
+        b"\x82\xff" + b"\x80" + bytes(7) + mask,  # longer than a frame may be
         b"\xc2\x82" + mask + PINGREQ,  # compressed
         b"\x83\x80" + mask,  # unknown
         b"\x89\xff" + (1 << 40).to_bytes(8, "big") + mask,  # a giant ping

@@ -203,7 +203,7 @@ def websocket(data: bytes) -> None:
     """Frames, and upgrade requests."""
 
     def make(base: _Base) -> Layer:
-        return WebSocketLayer(WebSocketConfig(max_frame_size=1000), base, lambda _: None)
+        return WebSocketLayer(WebSocketConfig(), base, lambda _: None)
 
     _however_it_is_cut(make, UPGRADE, data)
     _through(make, [data])

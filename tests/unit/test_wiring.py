@@ -8,20 +8,10 @@ import pytest
 
 from adapter.errors import ConfigurationError
 from adapter.settings import load_settings
-from adapter.wiring import layers, make_router
+from adapter.wiring import make_router
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.mark.parametrize(("packet", "frame"), [("2000", 1_048_576), ("262144", 1_048_576), ("1000000", 4_000_000)])
-def test_a_websocket_frame_may_be_larger_than_any_packet(packet: str, frame: int) -> None:
-    websocket = layers(
-        load_settings({"ADAPTER_MQTT__MAX_PACKET_SIZE": packet, "ADAPTER_KAFKA__MAX_BATCH_SIZE": "2000000"}),
-        websocket=True,
-    ).websocket
-    assert websocket is not None
-    assert websocket.max_frame_size == frame
 
 
 def test_a_route_may_not_write_to_the_dead_letter_topic(tmp_path: Path) -> None:

@@ -1,0 +1,93 @@
+"""WebSocket frames (RFC 6455 section 5.2) that have not come whole, cut where they end so far.
+
+The library keeps a frame until its last byte has come, and a frame may be of any size. So what is there of one is given
+to it as a fragment, and what follows as further fragments (section 5.4): an MQTT packet within is held where all are,
+by the session, and its limits are the same as over TCP.
+"""
+
+from __future__ import annotations
+
+import struct
+
+FIN = 0x80
+MASKED = 0x80
+OPCODE = 0x0F
+LARGEST_DATA_OPCODE = 0x2  # continuation, text and binary; control frames hold 125 bytes at most
+LENGTH = 0x7F
+IN_2_BYTES, IN_8_BYTES = 126, 127
+LARGEST_FRAME = 2**63 - 1  # "the most significant bit MUST be 0"
+KEY = 4  # bytes
+
+
+class FrameCutter:
+    """What one client sends. `_left` bytes of its last frame are to come; with a `_key`, they become fragments."""
+
+    __slots__ = ("_first", "_key", "_last", "_left", "_start")
+
+    def __init__(self) -> None:
+        self._start = b""  # of a header
+        self._left = 0
+        self._key = b""  # that masks the next byte, and the three behind it
+        self._first = 0  # of the next fragment's header
+        self._last = 0  # of the last fragment's, FIN and reserved bits
+
+    def cut(self, data: bytes) -> bytes:
+        """The same in whole data frames; what is wrong with one, the library says."""
+        data = self._start + data
+        self._start = b""
+        pieces: list[bytes] = []
+        pos = 0
+        end = len(data)
+        while pos < end:
+            if not self._left:
+                header = _header(data, pos)
+                if header is None:
+                    self._start = data[pos:]
+                    break
+                start, length, key = header
+                cut = end - start < length <= LARGEST_FRAME and data[pos] & OPCODE <= LARGEST_DATA_OPCODE
+                if cut and key:
+                    self._first = data[pos] & ~FIN
+                    self._last = data[pos] & FIN
+                    self._key = key
+                else:
+                    pieces.append(data[pos:start])
+                    self._key = b""
+                self._left = length
+                pos = start
+            size = min(self._left, end - pos)
+            self._left -= size
+            if self._key and size:
+                pieces.append(self._fragment(size))
+            pieces.append(data[pos : pos + size])
+            pos += size
+        return b"".join(pieces)
+
+    def _fragment(self, size: int) -> bytes:
+        """The header of one."""
+        first = self._first if self._left else self._first | self._last
+        key = self._key
+        self._first = 0  # a continuation
+        turned = size % KEY
+        self._key = key[turned:] + key[:turned]
+        if size < IN_2_BYTES:
+            return struct.pack("!BB", first, MASKED | size) + key
+        if size < 2**16:
+            return struct.pack("!BBH", first, MASKED | IN_2_BYTES, size) + key
+        return struct.pack("!BBQ", first, MASKED | IN_8_BYTES, size) + key
+
+
+def _header(data: bytes, pos: int) -> tuple[int, int, bytes] | None:
+    """Where the payload begins, its length, and its key if it is masked; None when the header is not whole."""
+    start = pos + 2
+    if start > len(data):
+        return None
+    length = data[pos + 1] & LENGTH
+    extended = {IN_2_BYTES: 2, IN_8_BYTES: 8}.get(length, 0)
+    masked = data[pos + 1] & MASKED
+    end = start + extended + (KEY if masked else 0)
+    if end > len(data):
+        return None
+    if extended:
+        length = int.from_bytes(data[start : start + extended], "big")
+    return end, length, data[end - KEY : end] if masked else b""
