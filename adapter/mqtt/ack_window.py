@@ -1,9 +1,9 @@
-"""The publishes of one connection that wait for their acknowledgement, in the order in which they arrived.
+"""The publishes of one connection that are not acknowledged yet, in order of arrival.
 
-An entry is a `Run` that is in a lane, an `Answer` that was known at once (a refusal; an acknowledgement that waits for
-nothing), or `Joined` (see `returning.py`). Entries get their outcomes in any order; they leave from the front only, so
-PUBACKs leave in the order of the PUBLISH packets [MQTT-4.6.0-2], also when the records went to different partitions.
-The number of messages in it is what Receive Maximum limits.
+An entry is a `Run` in a lane, an `Answer` that was known at once (a refusal, or an acknowledgement on receipt), or
+`Joined` (`returning.py`). Outcomes arrive in any order; entries leave from the front only, so PUBACKs are sent in the
+order of the PUBLISH packets [MQTT-4.6.0-2], whatever partitions the records went to. Receive Maximum limits the number
+of messages in the window.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Answer:
-    """An acknowledgement that needs no lane. Same attributes as a `Run`, as far as a window looks."""
+    """An acknowledgement that waits for no lane. It has the attributes of a `Run` that a window uses."""
 
     __slots__ = ("arrived", "outcome", "packet_ids", "qos")
 
@@ -39,11 +39,11 @@ class AckWindow:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
-        self._index: dict[bytes, Entry] | None = None  # while packet identifiers are asked for
+        self._index: dict[bytes, Entry] | None = None  # exists while it is searched by packet identifier
         self.unacknowledged = 0
 
     def add(self, entry: Entry) -> None:
-        """The next publishes of the connection, behind all before."""
+        """Append the connection's next publishes."""
         self._entries.append(entry)
         self.unacknowledged += len(entry.packet_ids)
         if self._index is not None:
@@ -81,7 +81,7 @@ class AckWindow:
         return iter(self._entries)
 
     def replace(self, run: Run, parts: list[Run]) -> None:
-        """Put the parts of a run in its place."""
+        """Replace a run by its parts."""
         position = self._entries.index(run)
         self._entries[position : position + 1] = parts
         self._index = None

@@ -1,7 +1,7 @@
-"""One CONNECT on its way to its CONNACK (sections 3.1 and 3.2 of both specifications).
+"""From a CONNECT to its CONNACK (sections 3.1 and 3.2 of both specifications).
 
-Read, checked against our limits, authenticated, its Will authorised; then the session is open, or refused and closed.
-What the CONNACKs say is `handshake.py`'s.
+The CONNECT is decoded, checked against the limits and authenticated, and its Will authorised; then the session is
+opened, or refused and closed. `handshake.py` makes the CONNACKs.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ WRONG_CREDENTIALS = {ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHOR
 
 
 class Admission:
-    """Belongs to a session that has not been opened yet."""
+    """Serves one session that is not open yet."""
 
     __slots__ = ("_assigned", "_connect", "_session")
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._assigned = False  # whether the client identifier is ours
+        self._assigned = False  # whether the server chose the client identifier
 
     def begin(self, body: bytes) -> None:
-        """Take a CONNECT, without its fixed header. Raises ProtocolError for what is closed without an answer."""
+        """Handle a CONNECT, without its fixed header. Raises ProtocolError if the connection is closed unanswered."""
         session = self._session
         frontend = session.frontend
         try:
@@ -60,14 +60,14 @@ class Admission:
             frontend.gate.authenticate(connect, session.peer, self._authenticated)
 
     def refuse_unread(self, body: bytes, error: ConnectRefusedError | ProtocolError) -> None:
-        """Refuse a CONNECT that cannot be read; `body` is what is there of it. Raises an error that has no answer."""
+        """Refuse a CONNECT that cannot be decoded; `body` may be part of it. Raises `error` if 3.1.1 has no answer."""
         session = self._session
         session.level = level_to_answer_in(body)
         if isinstance(error, ProtocolError) and session.level != MQTT_5:
             raise error  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
         if isinstance(error, LimitError):
             session.frontend.counters.limited[error.limit] += 1
-        # 5.0 section 4.13.1. Without a Reason String: its Maximum Packet Size is not known [MQTT-3.1.2-24].
+        # 5.0 section 4.13.1. No Reason String, because the Maximum Packet Size is unknown [MQTT-3.1.2-24].
         session.problem_information = False
         self._refuse(ConnectRefusedError(error.code, error.text))
 
@@ -112,7 +112,7 @@ class Admission:
         session.resume(Pause.AUTHENTICATION)
 
     def _refuse_slowly(self, error: ConnectRefusedError) -> None:
-        """Let who tries passwords wait for its answers, longer and longer; others from its address do not wait."""
+        """Delay the answers to repeated wrong credentials; correct ones from the same address are not delayed."""
         session = self._session
         frontend = session.frontend
         delay = frontend.addresses.refused(session.peer.address) if error.code in WRONG_CREDENTIALS else 0.0
@@ -125,7 +125,7 @@ class Admission:
     def _refuse(self, error: ConnectRefusedError) -> None:
         """Answer the CONNECT with the reason, and close [MQTT-3.2.2-5, 5.0: 3.2.2-7]."""
         session = self._session
-        if session.is_over:  # it did not wait for its answer
+        if session.is_over:  # it did not wait for the answer
             return
         frontend = session.frontend
         frontend.counters.connects_refused[error.code] += 1

@@ -1,7 +1,7 @@
-"""The answers of one connection: its window, PUBACKs and PUBRECs out, and what becomes of them once it has gone.
+"""The acknowledgements of one connection: its window, PUBACKs and PUBRECs, and their fate after it has ended.
 
-`PublishFlow` brings the messages in. Whatever is settled at the front of the window leaves in one write, in the order
-of the PUBLISH packets. When the connection has gone, outcomes go to the later ones that have joined (`returning.py`).
+`PublishFlow` adds the messages. The settled front of the window is acknowledged in one write, in the order of the
+PUBLISH packets. After the connection has ended, outcomes are passed to later connections that joined (`returning.py`).
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
 
-# By QoS: PUBACK and PUBREC with success, whose packet identifier follows. 5.0 may leave out Reason Code 0 and empty
-# properties (sections 3.4.2.1 and 3.5.2.1).
+# By QoS: a successful PUBACK and PUBREC, without the packet identifier that follows. 5.0 allows to leave out Reason
+# Code 0 and empty properties (sections 3.4.2.1 and 3.5.2.1).
 SUCCESS = (b"", b"\x40\x02", b"\x50\x02")
 QOS_BITS = 0x06  # of a PUBLISH's first byte
-TYPE_FOR_QOS = 3  # is added to the QoS: PUBACK, PUBREC
+TYPE_FOR_QOS = 3  # plus the QoS: PUBACK, PUBREC
 
 
 class Answers:
@@ -60,7 +60,7 @@ class Answers:
         self._session = session
         self._frontend = session.frontend
         self._earlier = earlier
-        self._failed = False  # the turn of a message that ends the connection has come
+        self._failed = False  # the window has reached a message that ends the connection
         self.answers_ready = False
         self.exchanges: Exchanges | None = None  # of the session, once it has any
         self._unreleased: set[bytes] | None = None  # see `count_unreleased`
@@ -74,7 +74,7 @@ class Answers:
         self.window = AckWindow()
 
     def _try_join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:
-        """Whether this repeats a message that is pending: then that one's record and outcome serve for both."""
+        """Whether this repeats a pending message: then one record and one outcome serve for both."""
         template = route.template
         origin = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
         if origin is not None:
@@ -85,7 +85,7 @@ class Answers:
         return True
 
     def _claim_packet_id(self, first: int, packet_id: bytes) -> bool:
-        """Whether a QoS 2 message is new to the session; then its identifier is in use from now on."""
+        """Whether a QoS 2 message is new to the session; if so, its packet identifier is in use from now on."""
         if first & QOS_BITS == QOS_BITS:
             raise MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
         if self.exchanges is None:
@@ -97,12 +97,12 @@ class Answers:
         return True
 
     def _release_claim(self, packet_id: bytes) -> None:
-        """The packet that has claimed it is not taken."""
+        """The packet that claimed this identifier was not taken."""
         assert self.exchanges is not None, "it was claimed there"
         del self.exchanges.owners[packet_id]
 
     def _answer_repeated(self, packet_id: bytes) -> bool:
-        """Whether a QoS 2 message whose identifier is in use was taken before: it makes no second record."""
+        """Answer a QoS 2 PUBLISH whose identifier is in use; False if it is a new attempt and needs a record."""
         assert self.exchanges is not None, "it is in use"
         owners = self.exchanges.owners
         origin = owners[packet_id]
@@ -110,7 +110,7 @@ class Answers:
             self._answer(Answer([packet_id], ACKNOWLEDGED, self._frontend.time(), QOS_2))
         elif origin is not self:
             entry = origin.window.find(packet_id)
-            if entry is None or entry.outcome not in {None, ACKNOWLEDGED}:  # it has failed: this is its second try
+            if entry is None or entry.outcome not in {None, ACKNOWLEDGED}:  # it failed: this is a new attempt
                 owners[packet_id] = self
                 return False
             self._join_in(origin, packet_id, QOS_2)
@@ -127,7 +127,7 @@ class Answers:
             origin.record_metadata = {}
         joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time(), qos)
         self.window.add(joined)
-        if before is not None:  # of a connection that has gone: this one joins in its place
+        if before is not None:  # of a closed connection: this one takes its place
             before.outcome = HANDED_OVER
             self._frontend.tell([before.successor])
 
@@ -136,17 +136,18 @@ class Answers:
         self.answers_ready = True
 
     def flush_answers(self) -> None:
-        """Send what was answered at once. Apart from `take`, which must not be entered again from here."""
+        """Send the immediate answers. Not called from within `take`, which is not reentrant."""
         self.answers_ready = False
         self.settled()
 
     def fail_connection(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
-        """Whether an outcome of these messages ends the connection, which takes nothing more from now on.
+        """Whether this outcome of these messages ends the connection; if so, it takes nothing more from now on.
 
-        MQTT 3.1.1 knows no negative PUBACK: only closing tells the device. The same for what 5.0 must send again.
+        MQTT 3.1.1 has no negative PUBACK: only closing tells the device. The same holds for messages that a 5.0 device
+        must send again.
 
-        Nor does a 5.0 device learn of a refusal when its connection has ended or is about to, and it has not come back
-        for the message: it will send it again, and by then it may be accepted.
+        A 5.0 device does not learn of a refusal either if its connection has ended, or is about to, and no later
+        connection has joined the message: it will send it again, and then it may be accepted.
         """
         joined = self.joined or {}
         if outcome.status is DeliveryStatus.REFUSED:
@@ -156,7 +157,7 @@ class Answers:
                 return False
         if self._session.is_open:
             self._session.pause(Pause.FAILED)
-        # Whoever joined learns of it in its turn, and must not take the device's next messages until then.
+        # A connection that joined learns of it in its turn, and must not take further messages until then.
         for packet_id in packet_ids:
             if packet_id in joined:
                 joined[packet_id].successor.fail_connection(outcome, [packet_id])
@@ -164,12 +165,12 @@ class Answers:
 
     @property
     def hears_refusals(self) -> bool:
-        """Whether a message of this connection can be refused and the rest go on."""
+        """Whether a refused message leaves the connection open, because the device is told."""
         session = self._session
         return session.is_open and session.level == MQTT_5 and not session.pauses & Pause.FAILED
 
     def settled(self) -> None:  # noqa: C901 - once a batch and connection: calls would show
-        """Write the PUBACKs and PUBRECs of all that is settled at the front of the window, in one piece."""
+        """Send the PUBACKs and PUBRECs of the settled front of the window, in one write."""
         entries = self.window.take_settled()
         session = self._session
         if not entries:
@@ -179,7 +180,7 @@ class Answers:
         if not session.is_open:
             self._pass_on(entries)
             return
-        if self._failed:  # what comes after the message that failed must not be acknowledged before it
+        if self._failed:  # nothing behind the failed message may be acknowledged before it
             return
         counters = self._frontend.counters
         now = self._frontend.time()
@@ -209,7 +210,7 @@ class Answers:
             session.resume(Pause.WINDOW)
 
     def _pass_on(self, entries: list[Entry]) -> None:
-        """The connection is closed: who waits for these outcomes is a later one that joined."""
+        """The connection has ended: pass these outcomes to the later connections that joined."""
         successors: dict[Answers, None] = {}
         for entry in entries:
             place = self.record_metadata.pop(entry, None) if self.record_metadata else None
@@ -231,7 +232,7 @@ class Answers:
     def successors(self) -> Iterable[Answers]:
         """The later connections that joined messages of this one, those that joined theirs, and so on.
 
-        And those in between: one that has joined in another's place has left it with what it sent itself.
+        Those in between are included: where another one has taken their place, they still have messages of their own.
         """
         found: dict[Answers, None] = {self: None}
         waiting = [self]
@@ -246,13 +247,13 @@ class Answers:
         return found
 
     def between(self, earlier: Answers) -> list[Answers]:
-        """The connections after that one and before this one that have something pending."""
+        """The connections between that one and this one that have something pending."""
         flows = self._earlier.flows if self._earlier is not None else []
         return flows[flows.index(earlier) + 1 :] if earlier in flows else []
 
     @property
     def unanswered(self) -> list[Answers]:
-        """What a connection to come may join: this one and those before it, as far as they have something pending."""
+        """The connections that a later one may join: this one and earlier ones with something pending."""
         before = self._earlier.flows if self._earlier is not None else []
         return [flow for flow in (*before, self) if flow.window.unacknowledged]
 
@@ -280,17 +281,17 @@ class Answers:
         return [encode_ack(kind, packet_id, code, text, limit=session.peer_packet_limit) for packet_id in packet_ids]
 
     def release(self, packet_id: bytes) -> bool:
-        """PUBREL: whether the identifier was in use, and is free now."""
+        """Handle a PUBREL: whether its packet identifier was in use; it is free now."""
         if self.exchanges is None or not self.exchanges.release(packet_id):
             return False
         self._count_released([packet_id])
         return True
 
     def release_all(self, data: bytes, pos: int, end: int) -> int:
-        """Answer consecutive PUBRELs in one piece; returns where they end. The first that is unusual is left."""
+        """Answer consecutive PUBRELs in one write; returns where they end, or the first unusual one begins."""
         if self.exchanges is None:
             return pos
-        if self.answers_ready:  # a PUBREC for the same identifier may be among them
+        if self.answers_ready:  # among them may be the PUBREC of one of these identifiers
             self.flush_answers()
         after = self.exchanges.release_all(data, pos, end)
         ids = [data[at + PACKET_ID : at + SIZE] for at in range(pos, after, SIZE)]
@@ -322,13 +323,13 @@ class Answers:
             self.most_in_window = self._frontend.config.receive_maximum - len(self._unreleased)
 
     def abandon(self, fault: Exception) -> None:
-        """See `Owner`."""
+        """End the connection: see `Owner`."""
         self._session.abandon(fault)
 
     def split(self, run: Run) -> list[Run]:
-        """Put two halves in the place of a run of several messages."""
+        """Replace a run of several messages by its two halves."""
         parts = run.halves()
         if run.packet_ids:
             self.window.replace(run, parts)
-            run.packet_ids = []  # whoever has this run by a packet identifier looks again
+            run.packet_ids = []  # tells those who found this run by a packet identifier to look again
         return parts

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from adapter.mqtt.opening import Opening
 
 READ_SIZE = 65_536
-# Under pressure a read brings little, so that what thousands of waiting connections hold stays small.
+# Reads are small when the budget is used up, so that thousands of waiting connections hold little.
 READ_SIZE_UNDER_PRESSURE = 4096
-# How long a closed connection may take to read our last words before it is cut.
+# How long a peer may take to read our last packet before the connection is aborted.
 LINGER_SECONDS = 2.0
 
-# One buffer for all: it is filled and emptied within one turn of the loop, in one thread.
+# Shared by all connections: it is filled and emptied within one turn of the loop, in one thread.
 BUFFER = memoryview(bytearray(READ_SIZE))
 _SMALL_BUFFER = BUFFER[:READ_SIZE_UNDER_PRESSURE]
 
 
 def forget(_: bytes) -> None:
-    """Stand in where bytes go nowhere: before there is a session, and after our last packet."""
+    """Discard bytes: there is no session yet, or its last packet was sent."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -51,15 +51,15 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, frontend: Frontend, *, unix: bool = False) -> None:
         self._frontend = frontend
         self._budget = frontend.budget
-        self._transport: asyncio.Transport  # asyncio brings it, before it calls anything else
+        self._transport: asyncio.Transport  # set by asyncio's first call, connection_made
         self.write: Bytes = forget
         self._receive: Bytes = forget
         self._session: Session | Opening | None = None
-        self._address: str | None = None  # once it counts for the limit of connections
+        self._address: str | None = None  # once it counts towards the limit per address
         self._closing = False
         self._reading = True
         self._unix = unix
-        self._slow: asyncio.TimerHandle | None = None  # ends it, as long as the device does not read
+        self._slow: asyncio.TimerHandle | None = None  # runs while the device does not read
 
     # -- the event loop's side -------------------------------------------------------------------------------------
 
@@ -69,7 +69,7 @@ class Connection(asyncio.BufferedProtocol):
             self._receive = self._begin(Peer(address))
 
     def _accept(self, transport: asyncio.BaseTransport) -> str | None:
-        """Where the socket leads to; None when there is no room for one more, and it is closed: that costs least."""
+        """The peer's address; None if there are too many connections and this one was closed, which is cheapest."""
         frontend = self._frontend
         self._transport = cast("asyncio.Transport", transport)
         self.write = self._transport.write
@@ -90,7 +90,7 @@ class Connection(asyncio.BufferedProtocol):
         return address
 
     def _enter(self, address: str) -> bool:
-        """Whether the address may have one more connection; else this one is closed."""
+        """Whether the address may have another connection; if not, this one is closed."""
         if not self._frontend.addresses.enter(address):
             self._turn_away(Limit.PER_ADDRESS, address)
             return False
@@ -106,14 +106,14 @@ class Connection(asyncio.BufferedProtocol):
             self._session.end(None, CloseCause.TURNED_AWAY)
 
     def _cut(self, cause: CloseCause) -> None:
-        """Close before anything was said."""
+        """Abort before there is a session."""
         self._receive = forget
         self._frontend.counters.closed[cause] += 1
         self._closing = True
         self._transport.abort()
 
     def _begin(self, peer: Peer) -> Bytes:
-        """Make the session; returns where its bytes go."""
+        """Create the session; returns what receives its bytes."""
         session = self._session = Session(self._frontend, self, peer)
         rate = self._frontend.config.limits.bytes_per_second
         return session.receive if rate is None else Throttle(self._frontend, session, rate).receive
@@ -126,7 +126,7 @@ class Connection(asyncio.BufferedProtocol):
         self._receive(BUFFER[:nbytes].tobytes())
 
     def eof_received(self) -> bool:
-        """The device has nothing more to say, and whoever publishes must be able to listen: close, if not at once."""
+        """The device sends nothing more: close, as soon as what it sent has been taken."""
         return self._session is not None and self._session.eof()
 
     def pause_writing(self) -> None:
@@ -149,7 +149,7 @@ class Connection(asyncio.BufferedProtocol):
         if not self._closing and isinstance(session, Session):
             self._frontend.limited(Limit.SLOW_READER, session.peer.address, session.client_id)
             session.end(None, CloseCause.SLOW_READER)
-            self._transport.abort()  # what it does not read cannot be sent
+            self._transport.abort()  # the data it does not read can never be flushed
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's interface
         self._closing = True
@@ -173,10 +173,10 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def close(self) -> None:
-        """Say no more; go on reading until the device has closed, or for a while.
+        """Half-close, then read and discard until the device closes too, or for LINGER_SECONDS.
 
-        A socket that is closed with unread bytes answers with a reset, which can overtake our last packet: the device
-        would never learn why.
+        Closing a socket with unread bytes sends a reset, which can overtake our last packet: the device would never
+        learn the reason.
         """
         if self._closing or self._transport.is_closing():
             return

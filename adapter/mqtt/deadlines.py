@@ -1,4 +1,4 @@
-"""Who has to be looked at in which second, without a timer for each: keep-alive, CONNECT timeout, Will Delay."""
+"""Deadlines of many connections without a timer for each: keep-alive, CONNECT timeout, Will Delay."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
 
 
 class Watched(Protocol):
-    """Has a deadline."""
+    """An object with a deadline."""
 
     watched_second: int
 
     def check_deadline(self, now: float) -> None:
-        """It was asked for this; `now` is in monotonic seconds."""
+        """The time given to `watch` is over; `now` is in monotonic seconds."""
 
 
-LATE = 0.5  # seconds that a look comes late only if the whole process stood still
+LATE = 0.5  # seconds; a sweep is later than this only if the whole process was stalled
 
 
 class Deadlines:
-    """Looks at each whole second, while there is somebody to look at: never early, a second late at most.
+    """Sweeps once per second, on the second, while there is a deadline: never early, at most a second late.
 
-    After a standstill (no CPU, a paused container) the timers run before the sockets are read: whoever sent something
-    meanwhile is heard first. A look that comes late is put off, once, for a second.
+    After a stall (no CPU, a paused container) timers run before sockets are read. A late sweep is postponed once, to
+    the next second, so that what devices sent during the stall is read first.
     """
 
     def __init__(self, timers: Timers) -> None:
@@ -48,7 +48,7 @@ class Deadlines:
             self._plan_next(self._timers.time())
 
     def forget(self, one: Watched) -> None:
-        """It does not matter any more."""
+        """The deadline does not matter any more."""
         watched = self._seconds.get(one.watched_second)
         if watched is not None:
             watched.pop(one, None)

@@ -1,11 +1,11 @@
 """A session's QoS 2 exchanges: which packet identifiers are in use, so that a repeated PUBLISH makes no second record.
 
     PUBLISH ──▶ pending in the window of the connection that brought it ──Kafka has it──▶ received ──PUBREL──▶ free
-                   └── failed or refused ──▶ free: the device's next PUBLISH with it is a new message
+                   └── failed or refused ──▶ free: the next PUBLISH with this identifier is a new message
 
-PUBREC says that Kafka has the message (5.0: or, from 0x80 on, that it is refused). From then on until its PUBREL the
-identifier stands for that message alone, whatever comes with it [MQTT-4.3.3-2, 5.0: 4.3.3-8 to 4.3.3-12]: that is all
-a server has to remember, and it outlives the connection with the session (`kept_sessions.py`).
+A PUBREC says that Kafka has the message (5.0: or, from 0x80 on, that it is refused). From then until its PUBREL every
+PUBLISH with the identifier is this message [MQTT-4.3.3-2, 5.0: 4.3.3-8 to 4.3.3-12]. That is all a server has to store,
+and it outlives the connection with the session (`kept_sessions.py`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from adapter.mqtt.answers import Answers
 
 QOS_2 = 2
-# As 3.1.1 has it, and 5.0 without a reason code: fixed header, packet identifier.
+# The form of 3.1.1, and of 5.0 without a reason code: fixed header, packet identifier.
 PUBREL, PUBCOMP = b"\x62\x02", b"\x70\x02"
 SIZE = 4
 AT_ONCE = 256  # in one turn of the event loop
@@ -38,7 +38,7 @@ _FROM_CLIENT = (ReasonCode.SUCCESS, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)  # 5
 
 
 class Exchanges:
-    """Of one session. `owners` has the identifiers in use: whose window the message is pending in; None: received."""
+    """The exchanges of one session. `owners`: by identifier, the connection whose window has it; None: received."""
 
     __slots__ = ("_counters", "_over", "owners")
 
@@ -48,7 +48,7 @@ class Exchanges:
         self._over = False
 
     def settle(self, flow: Answers, entries: Iterable[Entry]) -> None:
-        """These entries of that connection have an outcome."""
+        """These entries of `flow` have an outcome."""
         owners = self.owners
         for entry in entries:
             if entry.qos != QOS_2 or entry.outcome is HANDED_OVER:
@@ -64,9 +64,9 @@ class Exchanges:
                     self._counters.unreleased += 1
 
     def release(self, packet_id: bytes) -> bool:
-        """PUBREL: whether there was something to release.
+        """Handle a PUBREL: whether its packet identifier was in use.
 
-        Raises ProtocolError before the PUBREC: what came next with that identifier would be taken for the same message.
+        Raises ProtocolError before the PUBREC: the next message with this identifier would be taken for a repeat.
         """
         if packet_id not in self.owners:
             return False
@@ -77,7 +77,7 @@ class Exchanges:
         return True
 
     def release_all(self, data: bytes, pos: int, end: int) -> int:
-        """Take consecutive PUBRELs of the usual form for messages that were received; returns where they end."""
+        """Take consecutive PUBRELs of the usual form for received messages; returns where they end."""
         owners = self.owners
         begin = pos
         last = min(end - SIZE, pos + SIZE * AT_ONCE)
@@ -88,7 +88,7 @@ class Exchanges:
         return pos
 
     def end(self) -> None:
-        """The session is over; what is still pending counts for nothing."""
+        """The session has ended; later outcomes are ignored."""
         self._over = True
         self._counters.unreleased -= sum(owner is None for owner in self.owners.values())
         self.owners.clear()

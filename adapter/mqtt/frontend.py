@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Budget(Protocol):
-    """The bytes that all connections share; see `adapter.delivery.budget`."""
+    """The byte budget that all connections share; see `adapter.delivery.budget`."""
 
     used: int
     soft: int
@@ -39,17 +39,17 @@ class Budget(Protocol):
         """Whether a connection that holds `pending_bytes` may add nothing now."""
 
     def wait(self, waiter: PublishFlow) -> None:
-        """Call `waiter.room_again` once when there is room."""
+        """Call `waiter.room_again` once there is room, a single time."""
 
     def forget(self, waiter: PublishFlow) -> None:
         """The connection has gone."""
 
 
 class Log(Protocol):
-    """Where lines go that a device can cause; it limits their rate."""
+    """The log for events that devices can cause; it limits their rate."""
 
     def warning(self, event: str, **fields: object) -> None:
-        """One line, or none if there were too many of this event."""
+        """Write a line, unless there were too many of this event."""
 
 
 DEFAULT_LIMITS = Limits()
@@ -61,9 +61,9 @@ class MqttConfig:
 
     max_packet_size: int = 262_144
     max_connections: int = 50_000
-    max_sessions: int = 50_000  # kept without a connection
+    max_sessions: int = 50_000  # of devices that are not connected
     max_unreleased: int = 1_000_000  # QoS 2 messages between PUBREC and PUBREL, of all sessions
-    handshake_timeout: float = 10.0  # for all that comes before MQTT
+    handshake_timeout: float = 10.0  # for everything before MQTT: PROXY header, TLS, WebSocket
     connect_timeout: float = 10.0
     receive_maximum: int = 1000
     max_topic_length: int = 1024
@@ -72,14 +72,14 @@ class MqttConfig:
     max_run_size: int = 65_536
     max_will_bytes: int = 67_108_864
     kafka_receipt: bool = True  # for devices that ask for it
-    routes_cached: int = 64  # topics a connection publishes to without being looked up again
-    closings_spread: float = 30.0  # within which a failed fleet is let go, at the most
+    routes_cached: int = 64  # topics of a connection whose route is cached
+    closings_spread: float = 30.0  # longest time over which the closings of a failed fleet are spread
     check_payload_format: bool = False
-    server_keep_alive: int | None = None  # the longest that a 5.0 device may have
+    server_keep_alive: int | None = None  # longest keep-alive of a 5.0 device
     limits: Limits = DEFAULT_LIMITS
 
 
-# A failed fleet must not return at once: so many a second are closed at the least, more when they are many.
+# A failed fleet must not return at once. This is the lowest rate of closings; with more connections it is higher.
 CLOSINGS_PER_SECOND = 100.0
 
 
@@ -113,42 +113,44 @@ class Frontend:
         self.deadlines = Deadlines(timers)
         self.turns = Turns(timers)
         self.addresses = Addresses(config.limits, timers.time)
-        self._begun: dict[Inbound, float] = {}  # packets of which a part was read, and when; the oldest first
+        self._begun: dict[
+            Inbound, float
+        ] = {}  # connections with an unfinished packet, and when it began; the oldest first
         self._sweeping = False
-        self.sessions: dict[Session | Opening, None] = {}  # in the order in which they came
-        self.stamped = -1.0  # when `stamp_ms` was read from the wall clock, by the monotonic one
+        self.sessions: dict[Session | Opening, None] = {}  # in order of arrival
+        self.stamped = -1.0  # monotonic time at which `stamp_ms` was taken
         self.stamp_ms = 0
         self.draining = False
-        self.bytes_before_open = 0  # held of connections that are not let in yet
+        self.bytes_before_open = 0  # held for connections that are not open yet
         self._registry: dict[tuple[str | None, str], Session] = {}
         self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters)
         self.wills = Wills(self)
-        self._pending: dict[Identity, Answers] = {}  # of devices that are not connected, or not yet again
+        self._pending: dict[Identity, Answers] = {}  # by devices that are not connected
         self._to_tell: deque[Answers] = deque()
         self._telling = False
         self._next_closing = 0.0
 
     def limited(self, limit: Limit, peer: str, client_id: str = "") -> None:
-        """A limit was reached: count it, and say so at a limited rate."""
+        """A limit was reached: count it, and log it at a limited rate."""
         self.counters.limited[limit] += 1
         self.log.warning("limit reached", limit=limit.value, peer=peer, client_id=client_id)
 
     @property
     def is_full(self) -> bool:
-        """Whether another socket is closed at once: too many are not let in yet, or are closed and read on a little."""
+        """Whether a new socket is closed at once: too many sessions are not open yet, or too many sockets linger."""
         waiting = len(self.sessions) - self.connected
         lingering = self.counters.connections - len(self.sessions)
         return max(waiting, lingering) >= self.config.limits.unauthenticated
 
     def packet_begun(self, session: Inbound, at: float) -> None:
-        """Watch that the rest of a packet comes in time (monotonic seconds)."""
+        """A packet has begun to arrive: the rest must follow in time (monotonic seconds)."""
         self._begun[session] = at
         if not self._sweeping:
             self._sweeping = True
             self.timers.call_later(1.0, self._end_slow_senders)
 
     def packet_done(self, session: Inbound) -> None:
-        """The rest has come, or is not waited for any more."""
+        """The rest has arrived, or is not awaited any more."""
         self._begun.pop(session, None)
 
     def _end_slow_senders(self) -> None:
@@ -166,18 +168,18 @@ class Frontend:
             self.timers.call_later(1.0, self._end_slow_senders)
 
     def stamp(self, now: float) -> None:
-        """Take the records' timestamp: a turn of the loop has one time, so what is read in it has one timestamp."""
+        """Read the wall clock for the records' timestamp, once per turn of the event loop."""
         self.stamped = now
         self.stamp_ms = self.wall_ms()
 
     def has_place(self, tenant: str | None, client_id: str) -> bool:
-        """Whether an authenticated device may come in: one that is connected already takes over its own place."""
+        """Whether an authenticated device may be accepted; a takeover needs no free place."""
         return self.connected < self.config.max_connections or (tenant, client_id) in self._registry
 
     def register(self, session: Session, tenant: str | None, client_id: str) -> None:
-        """The connection is authenticated: end the one that has its client identifier [MQTT-3.1.4-2, 5.0: 3.1.4-3].
+        """The connection is authenticated: end an older one of its client identifier [MQTT-3.1.4-2, 5.0: 3.1.4-3].
 
-        Identifiers of different tenants do not meet: no tenant can throw out another's device.
+        Client identifiers are unique per tenant, so that no tenant can disconnect another's device.
         """
         old = self._registry.get((tenant, client_id))
         self._registry[tenant, client_id] = session
@@ -190,23 +192,23 @@ class Frontend:
             del self._registry[tenant, client_id]
 
     def remember_pending(self, flow: Answers) -> None:
-        """The connection has ended: its device may come back for what it has pending."""
+        """The connection has ended: its device may return while messages are pending."""
         if flow.unanswered:
             self._pending[flow.identity] = flow
 
     def recall_pending(self, identity: Identity) -> Earlier | None:
-        """The device has come, the very same one: what its earlier connections have pending."""
+        """The same device has returned: the pending messages of its earlier connections."""
         flow = self._pending.pop(identity, None)
         return Earlier(flow.unanswered) if flow is not None else None
 
     def forget_pending(self, identity: Identity) -> None:
-        """A connection of that device has nothing pending any more."""
+        """A closed connection of this device has nothing pending any more."""
         flow = self._pending.get(identity)
         if flow is not None and not flow.unanswered:
             del self._pending[identity]
 
     def tell(self, flows: Iterable[Answers]) -> None:
-        """Some of their entries have an outcome. One after the other: each may name others, in a long chain."""
+        """Some of their entries have an outcome. A loop instead of recursion: each may add others, in a long chain."""
         self._to_tell.extend(flows)
         if self._telling:
             return
@@ -227,20 +229,20 @@ class Frontend:
         return len(self._registry)
 
     def close_paced(self, close: Callable[[], None], jitter: float) -> None:
-        """Call `close` in its turn: one after another, `jitter` (0 to 1) of a step apart from the beat."""
+        """Call `close` when its turn comes, delayed by a further `jitter` (0 to 1) of the interval."""
         now = self.time()
         step = min(1 / CLOSINGS_PER_SECOND, self.config.closings_spread / max(1, self.connected))
         self._next_closing = max(now, self._next_closing) + step
         self.timers.call_later(self._next_closing - now + jitter * step, close)
 
     def stop_reading(self) -> None:
-        """Drain: take nothing more from any device; what is pending goes on, and Wills become pending."""
+        """Drain: take no more packets. What is pending continues, and Wills are published."""
         self.draining = True
         for session in list(self.sessions):
             session.drain()
         self.wills.publish_all(CloseCause.SHUTDOWN)
 
     def close_all(self) -> None:
-        """Tell every device that the server goes [5.0: DISCONNECT 0x8B], and close."""
+        """Close every connection; 5.0 devices are sent DISCONNECT 0x8B (Server shutting down)."""
         for session in list(self.sessions):
             session.end(ReasonCode.SERVER_SHUTTING_DOWN, CloseCause.SHUTDOWN)

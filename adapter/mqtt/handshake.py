@@ -1,4 +1,4 @@
-"""What we say to a CONNECT: yes with our limits, or no with a reason (section 3.2 of both specifications)."""
+"""Answers to a CONNECT: accepted, with the server's limits, or refused, with a reason (section 3.2 of both)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 STOPPING = ConnectRefusedError(ReasonCode.SERVER_UNAVAILABLE, "this server is stopping")
 FULL = ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server has as many connections as it may")
-# Bytes of a client identifier, and of a user name. A kept session holds both for up to a day. MQTT demands that client
-# identifiers of 23 bytes are accepted [MQTT-3.1.3-5], and lets a server refuse others [MQTT-3.1.3-9, 5.0: 3.1.3-8].
+# Bytes of a client identifier, and of a user name: a kept session holds both for up to a day. A server must accept
+# client identifiers of 1 to 23 bytes [MQTT-3.1.3-5], and may refuse others [MQTT-3.1.3-9, 5.0: 3.1.3-8].
 LONGEST_NAME = 1024
 
 
 def level_to_answer_in(body: bytes) -> int:
-    """The version whose form a refusal has when the CONNECT could not be read: the client's, as far as we speak it."""
+    """The protocol version in which to refuse a CONNECT that could not be decoded: the client's, if we support it."""
     return MQTT_5 if peek_level(body) == MQTT_5 else MQTT_3_1_1
 
 
 def keep_alive(connect: Connect, config: MqttConfig) -> int:
-    """Seconds in which the device sends something; 5.0 is told when it is less than it asked for [MQTT-3.2.2-21]."""
+    """The keep-alive in seconds; a 5.0 client is told if it is not the one it asked for [MQTT-3.2.2-21]."""
     most = config.server_keep_alive
     if connect.level != MQTT_5 or most is None or 0 < connect.keep_alive <= most:
         return connect.keep_alive
@@ -39,7 +39,7 @@ def keep_alive(connect: Connect, config: MqttConfig) -> int:
 def reason_to_refuse(
     connect: Connect, frontend: Frontend, address: str, *, assigned: bool
 ) -> ConnectRefusedError | None:
-    """Why a well-formed CONNECT cannot be accepted, whoever sends it; `assigned` as for `accepted`."""
+    """Why a well-formed CONNECT is refused before authentication, if it is; `assigned` as for `accepted`."""
     if connect.authentication_method is not None:  # [MQTT-4.12.0-1]
         return ConnectRefusedError(ReasonCode.BAD_AUTHENTICATION_METHOD, "enhanced authentication is not offered")
     refusal = _limited(connect, frontend, address)
@@ -51,7 +51,7 @@ def reason_to_refuse(
         connect.maximum_packet_size is not None
         and len(accepted(connect, frontend.config, assigned=assigned)) > connect.maximum_packet_size
     ):
-        # Our limits must be told, and would not fit into the largest packet that it takes [MQTT-3.1.2-24].
+        # The CONNACK must state our limits, and no packet may exceed the client's maximum [MQTT-3.1.2-24].
         return ConnectRefusedError(ReasonCode.PACKET_TOO_LARGE, "its Maximum Packet Size leaves no room for a CONNACK")
     return None
 
@@ -78,11 +78,11 @@ def _limited(connect: Connect, frontend: Frontend, address: str) -> ConnectRefus
 
 
 def accepted(connect: Connect, config: MqttConfig, *, assigned: bool, session_present: bool = False) -> bytes:
-    """The CONNACK that accepts; `assigned` when the client identifier is ours."""
+    """The CONNACK that accepts; `assigned`: whether the server chose the client identifier."""
     if connect.level != MQTT_5:
         return encode_connack(connect.level, ReasonCode.SUCCESS, session_present=session_present)
     properties = ConnackProperties(
-        # Said when the client asked for more (5.0 section 3.2.2.3.2).
+        # Sent if the client asked for more (5.0 section 3.2.2.3.2).
         session_expiry=LONGEST if connect.session_expiry > LONGEST else None,
         receive_maximum=config.receive_maximum,
         maximum_packet_size=config.max_packet_size,
@@ -99,6 +99,6 @@ def accepted(connect: Connect, config: MqttConfig, *, assigned: bool, session_pr
 
 
 def refused(level: int, error: ConnectRefusedError, *, reason_string: bool, limit: int | None) -> bytes:
-    """The CONNACK that refuses, with the reason in words where the client wants and takes them."""
+    """The CONNACK that refuses, with a Reason String if the client allows it and it fits."""
     properties = ConnackProperties(reason_string=error.text if reason_string else None)
     return encode_connack(level, error.code, properties=properties, limit=limit)

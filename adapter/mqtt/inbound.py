@@ -1,7 +1,7 @@
-"""The bytes that a connection brings: cut into packets, held while they cannot be taken.
+"""The inbound bytes of a connection: cut into packets, or held while they cannot be taken.
 
-Bytes that cannot be processed yet (a packet's first half, or a pause) are held; during a pause little or nothing more
-is read, so what is held is at most one packet and two reads.
+Bytes are held while their packet is incomplete or the session is paused. During a pause little or nothing more is
+read, so at most one packet and two reads are held.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from adapter.peer import Peer
 
 PUBREL_BYTE = 0x62
-PUBRELS_A_UNIT = 8  # bytes: two of them cost as much as one unit of a turn
+PUBRELS_A_UNIT = 8  # bytes: two of them cost one unit of the turn's budget
 
 
 class State(Enum):
-    """Of a session; see the picture in `session.py`."""
+    """States of a session; `session.py` has the diagram."""
 
     NEW = "new"
     AUTHENTICATING = "authenticating"
@@ -39,7 +39,7 @@ class State(Enum):
     CLOSED = "closed"
 
 
-CLOSED = State.CLOSED  # looked up for every read
+CLOSED = State.CLOSED  # a global is faster, and this is read for every read of a socket
 
 
 class Inbound(ABC):
@@ -70,16 +70,16 @@ class Inbound(ABC):
         self._state = State.NEW
         self._flow: PublishFlow | None = None
         self._held: ReceiveBuffer | None = None
-        self._before_open = 0  # bytes that were held before the device was let in
+        self._before_open = 0  # bytes held before the session was open
         self._last_received = frontend.time()
 
     @abstractmethod
     def take_packet(self, kind: PacketType, body: bytes) -> None:
-        """Take one that is no PUBLISH, without its fixed header. Raises ProtocolError."""
+        """Take a packet other than PUBLISH, without its fixed header. Raises ProtocolError."""
 
     @abstractmethod
     def refuse_connect(self, body: bytes, error: ProtocolError) -> None:
-        """Refuse a CONNECT of which `body` is here; raises the error where that has no answer."""
+        """Refuse a CONNECT of which `body` has arrived. Raises `error` if 3.1.1 has no answer."""
 
     @abstractmethod
     def yield_turn(self) -> None:
@@ -95,10 +95,10 @@ class Inbound(ABC):
 
     @abstractmethod
     def end_for(self, error: ProtocolError) -> None:
-        """Close because the peer broke MQTT, or a limit."""
+        """Close because the peer violated the protocol, or a limit."""
 
     def receive(self, data: bytes) -> None:
-        """What the socket brought. Never raises for what a peer sent."""
+        """Process bytes from the socket. Never raises for what a peer sent."""
         frontend = self.frontend
         now = frontend.time()
         frontend.counters.bytes_received += len(data)
@@ -136,7 +136,7 @@ class Inbound(ABC):
                 pos = after
         except ProtocolError as error:
             self.end_for(error)
-        if pos:  # only whole packets are signs of life [MQTT-3.1.2-24, 5.0: 3.1.2-22]
+        if pos:  # keep-alive counts whole packets [MQTT-3.1.2-24, 5.0: 3.1.2-22]
             self._last_received = now
         if pos < end and self._state is not CLOSED:
             waited_seconds = self._flow.waited_seconds if self._flow is not None else 0.0
@@ -152,7 +152,7 @@ class Inbound(ABC):
             self._flow.flush_answers()
 
     def _may_hold(self, size: int) -> bool:
-        """Before a device is let in: whether all of these together may hold so many bytes more."""
+        """Before the session is open: count held bytes; False if they exceed the limit of all, and it was closed."""
         frontend = self.frontend
         self._before_open += size
         frontend.bytes_before_open += size
@@ -163,7 +163,7 @@ class Inbound(ABC):
         return False
 
     def _answer_pings(self, held: ReceiveBuffer) -> None:
-        """Answer what need not wait while publishes wait for Kafka, and read on for it, a little."""
+        """Answer PINGREQ while publishes wait for Kafka, reading a little ahead to find it."""
         if self.pauses & ~Pause.WAITS_FOR_KAFKA:
             return
         pings = held.take_pings()
@@ -174,7 +174,7 @@ class Inbound(ABC):
             self._wire.pause_reading()
 
     def _take_in_turn(self, data: bytes, pos: int, end: int) -> int:
-        """Take a packet, or many PUBRELs; or nothing, when this turn of the event loop has no room for it."""
+        """Take a packet, or many PUBRELs; or nothing, when this turn's budget is exhausted."""
         turns = self.frontend.turns
         if not turns.take(CONTROL_PACKET):
             self.yield_turn()
@@ -187,7 +187,7 @@ class Inbound(ABC):
         return self._take_connect(data, pos, end) if self._state is State.NEW else self._take_packet(data, pos, end)
 
     def _take_connect(self, data: bytes, pos: int, end: int) -> int:
-        if data[pos] >> 4 != PacketType.CONNECT:  # no need to wait for the rest of it
+        if data[pos] >> 4 != PacketType.CONNECT:  # without waiting for the rest of it
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the first packet is not a CONNECT [MQTT-3.1.0-1]")
         header = remaining_length(data, pos + 1)
         if header is None:

@@ -1,11 +1,10 @@
 """The sessions of devices that are not connected (Clean Session 0; 5.0: Session Expiry Interval).
 
-Nobody subscribes here, so a server's part of a session (3.1.1 section 4.1, 5.0 section 4.1) is that it exists, and its
-QoS 2 exchanges. Both are told apart by Session Present in the CONNACK, which matters: clients such as Paho's for C
-throw away what they have in flight when it is 0, instead of sending it again. What a device has pending with QoS 1 does
-not depend on it, see `returning.py`.
+Without subscriptions, the session state of the server (section 4.1 of both specifications) is the existence of the
+session and its QoS 2 exchanges. Session Present in the CONNACK matters: if it is 0, clients such as Paho for C discard
+their messages in flight instead of sending them again. Pending QoS 1 messages do not depend on it, see `returning.py`.
 
-In memory only: another process does not know of it, and says so, truthfully.
+Sessions are kept in memory only: another process does not know them, and answers Session Present 0.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ if TYPE_CHECKING:
     from adapter.mqtt.exactly_once import Exchanges
     from adapter.mqtt.ports import Timers
 
-LONGEST = 86_400  # seconds: no device that is away for longer waits for answers to what it sent before
+LONGEST = 86_400  # seconds; a device that is away for longer does not wait for old answers any more
 
 
 def expiry(connect: Connect) -> int:
-    """For how many seconds after its connection the session is kept."""
+    """The session expiry interval in seconds, as granted."""
     if connect.level == MQTT_5:
         return min(connect.session_expiry, LONGEST)
     return 0 if connect.clean_start else LONGEST
@@ -37,18 +36,18 @@ class KeptSession:
 
     until: float
     exchanges: Exchanges | None
-    timer: Any = None  # forgets it in time; only with exchanges
+    timer: Any = None  # discards it in time; only with exchanges
 
     def end(self) -> None:
-        """It is over."""
+        """The session has ended."""
         if self.exchanges is not None:
             self.exchanges.end()
 
 
 class KeptSessions:
-    """Beyond `limit` the one that was left first is forgotten, and counted.
+    """Beyond `limit` the session that was disconnected first is discarded, and counted.
 
-    Those whose time is over are forgotten at once only if they had QoS 2 exchanges.
+    An expired session is discarded at once only if it has QoS 2 exchanges.
     """
 
     def __init__(self, limit: int, timers: Timers, counters: FrontEndCounters) -> None:
@@ -66,7 +65,7 @@ class KeptSessions:
         if len(self._sessions) >= self._limit:
             self._drop(next(iter(self._sessions)))
             self._counters.sessions_forgotten += 1
-        # What the plugins keep for a connection ends with it.
+        # The plugins' session ends with its connection.
         key = replace(identity, plugin_session=None)
         self._sessions[key] = session
         self._counters.sessions_kept = len(self._sessions)
@@ -74,7 +73,7 @@ class KeptSessions:
             session.timer = self._timers.call_later(seconds, self._drop, key)
 
     def resume(self, identity: Identity, *, clean: bool) -> KeptSession | None:
-        """The very same device has come: its session, if it is still there and is not to begin anew."""
+        """The same device has connected: its session, if it is still kept and the client resumes it."""
         session = self._take(identity)
         if session is None:
             return None
@@ -91,6 +90,6 @@ class KeptSessions:
     def _take(self, identity: Identity) -> KeptSession | None:
         session = self._sessions.pop(identity, None)
         if session is not None and session.timer is not None:
-            session.timer.cancel()  # devices come and go more often than a day has seconds
+            session.timer.cancel()  # devices may reconnect often within a day
         self._counters.sessions_kept = len(self._sessions)
         return session

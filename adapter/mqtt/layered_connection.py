@@ -1,6 +1,6 @@
-"""A connection with something between its socket and its session; see `layers.py`.
+"""A connection with layers between its socket and its session; see `layers.py`.
 
-Plain TCP has a class of its own, `Connection`, because its way is the hot path.
+Plain TCP has its own class, `Connection`, because it is the hot path.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.layers import Bytes, Layer, Step
 
-# A read is taken in one go, and of WebSocket's smallest frames it can hold thousands.
+# A read is processed in one go, and may hold thousands of the smallest WebSocket frames.
 READ_SIZE = 16_384
-LONGEST_TEXT = 200  # characters of an error, which may repeat what a peer has sent
+LONGEST_TEXT = 200  # characters of an error text, which may contain what a peer sent
 
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What the connections of a listener have; `proxies` are those whose connections begin with a PROXY header."""
+    """The layers of a listener's connections; `proxies` are the peers that begin with a PROXY header."""
 
     context: Callable[[], ssl.SSLContext] | None = None
     websocket: WebSocketConfig | None = None
@@ -46,7 +46,7 @@ class Layers:
         return self.context is not None or self.websocket is not None or bool(self.proxies)
 
     def steps(self, address: str) -> list[Step]:
-        """Those for a connection from there, the topmost first."""
+        """The layers for a connection from this address, the topmost first."""
         steps: list[Step] = []
         if self.websocket is not None:
             steps.append(partial(WebSocketLayer, self.websocket))
@@ -60,7 +60,7 @@ class Layers:
 def _among(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     try:
         ip = ip_address(address)
-    except ValueError:  # a Unix socket: whoever may open it is trusted to say whose connection it is
+    except ValueError:  # a Unix socket: whoever may open it is trusted to name the client
         return True
     return any(ip in network for network in networks)
 
@@ -73,7 +73,7 @@ class LayeredConnection(Connection):
     def __init__(self, frontend: Frontend, layers: Layers, *, unix: bool = False) -> None:
         super().__init__(frontend, unix=unix)
         self._layers = layers
-        self._steps: list[Step] = []  # layers to come, the topmost first
+        self._steps: list[Step] = []  # layers yet to be created, the topmost first
         self._open: list[Layer] = []  # from the socket upwards
         self.peer = Peer("")
 
@@ -83,7 +83,9 @@ class LayeredConnection(Connection):
             return
         self.peer = Peer(address)
         self._steps = self._layers.steps(address)
-        proxied = bool(self._steps) and self._steps[-1] is ProxyHeader  # it is the device's address that counts
+        proxied = (
+            bool(self._steps) and self._steps[-1] is ProxyHeader
+        )  # the address that counts is the device's, in the header
         if proxied or self._enter(address):
             self._session = Opening(self._frontend, self)
             self._receive = self._rise(self._send)
@@ -94,7 +96,7 @@ class LayeredConnection(Connection):
             self._transport.write(data)
 
     def _rise(self, below: Bytes) -> Bytes:
-        """Make the next layer, or in the end the session, which writes to `below`; returns where its bytes go."""
+        """Create the next layer, or finally the session, on top of `below`; returns what receives its bytes."""
         if self._steps:
             return self._steps.pop()(self, below).receive
         assert isinstance(self._session, Opening), "a session is made once"
@@ -108,7 +110,7 @@ class LayeredConnection(Connection):
     def buffer_updated(self, nbytes: int) -> None:
         session = self._session
         if isinstance(session, Session) and not self._frontend.turns.take(READ):
-            session.yield_turn()  # with what has been read it waits for its turn
+            session.yield_turn()  # the bytes of this read wait for a later turn
         try:
             self._receive(BUFFER[:nbytes].tobytes())
         except ProtocolError as error:
@@ -118,7 +120,7 @@ class LayeredConnection(Connection):
                 self._session.end(None, CloseCause.PROTOCOL_ERROR)
 
     def close(self) -> None:
-        """As a plain connection does, after the layers' own last words, from the top."""
+        """As a plain connection does, after each layer's closing message, from the top."""
         if not self._closing and not self._transport.is_closing():
             for layer in reversed(self._open):
                 layer.send_close()
@@ -132,7 +134,7 @@ class LayeredConnection(Connection):
             layer.above = forget
             return
         layer.above = self._rise(layer.write)
-        if isinstance(layer, ProxyHeader):  # it is done
+        if isinstance(layer, ProxyHeader):  # it has done its part
             self._receive = layer.above
         else:
             self._open.append(layer)

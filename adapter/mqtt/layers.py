@@ -1,11 +1,10 @@
-"""What may stand between a socket and its session: a PROXY header, TLS, WebSocket, in this order from the socket.
+"""Layers between a socket and its session: PROXY header, TLS, WebSocket, in this order from the socket.
 
     socket ─▶ ProxyHeader ─▶ TlsLayer ─▶ WebSocketLayer ─▶ Session
-           (goes when read)         ◀─ write ◀─
+        (removed when read)         ◀─ write ◀─
 
-A layer is bytes in, bytes out, without I/O. It has the connection as its `Base`: it says there when it is open, and
-then what it makes of the bytes from below goes to `above`. Whatever a peer sends, `receive` raises ProtocolError or
-nothing.
+A layer does no I/O: bytes in, bytes out. Its `Base` is the connection, which it tells when it is open; from then on
+decoded bytes go to `above`. Whatever a peer sends, `receive` raises ProtocolError or nothing.
 """
 
 from __future__ import annotations
@@ -20,39 +19,39 @@ Bytes = Callable[[bytes], None]
 
 
 class Layer(Protocol):
-    """`above` is set when the layer has said that it is open."""
+    """`above` is set by `Base.opened`."""
 
     above: Bytes
 
     def receive(self, data: bytes) -> None:
-        """Take what came from below. Raises ProtocolError."""
+        """Process bytes from below. Raises ProtocolError."""
 
     def write(self, data: bytes) -> None:
-        """Send what comes from above."""
+        """Encode and send bytes from above."""
 
     def send_close(self) -> None:
-        """Send the layer's last word, if it has one; nothing comes from above any more."""
+        """Send the protocol's closing message, if it has one; nothing follows from above."""
 
 
 class Base(Protocol):
     """The connection, as a layer sees it."""
 
-    peer: Peer  # a layer that knows better sets it before it says `opened`
+    peer: Peer  # a layer that learns more of it sets it before `opened`
 
     def opened(self, layer: Layer) -> None:
-        """Set `layer.above`: what comes through it now is for the next layer, or for the session."""
+        """Set `layer.above` to the next layer or the session."""
 
     def spent(self, frames: int) -> None:
-        """So many pieces were taken apart: it counts against this turn of the event loop."""
+        """Charge decoded frames to this turn of the event loop."""
 
     def ended(self) -> None:
-        """The peer has said, in the layer's own words, that it sends nothing more."""
+        """The peer has closed the layer's protocol: it sends nothing more."""
 
 
-# Makes the layer that writes to what is below it.
+# Creates a layer on a base and a function that writes to the layer below.
 Step = Callable[[Base, Bytes], Layer]
 
 
 def unopened(_: bytes) -> None:
-    """Stand in for what is above a layer that is not open."""
+    """Placeholder for `above` until the layer is open."""
     raise AssertionError("a layer lets nothing through before it is open")

@@ -1,7 +1,8 @@
-"""What one peer may take of the adapter. Each limit that is reached is counted by its name, and logged now and then.
+"""How much of the adapter one peer may use. Reaching a limit is counted under its name, and logged at a limited rate.
 
-Addresses are those behind a PROXY header; of IPv6 a /64 counts as one, for that is what a peer has. Devices behind one
-NAT share an address, so what is counted per address is off, or only slows down refusals, unless the operator sets it.
+An address is the one in the PROXY header, if there is one; an IPv6 /64 counts as one address, because that is what a
+peer is assigned. Devices behind a NAT share an address, so by default addresses only slow down refusals; limits per
+address are off unless the operator sets them.
 """
 
 from __future__ import annotations
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.session import Session
 
-# However many the operator allows: reading a packet must not take long.
+# Whatever the operator allows: decoding a packet must not take long.
 MAX_USER_PROPERTIES = 1000
-LOCAL = "local"  # a Unix socket: who may open it is trusted
-# Addresses that are remembered for refusals and rate; beyond it the one that was quiet longest is forgotten.
+LOCAL = "local"  # a Unix socket: whoever may open it is trusted
+# Addresses whose refusals and rate are remembered; beyond it the least recently used is forgotten.
 ADDRESSES = 10_000
-# A refusal of an address is held against it for so long, seconds.
+# Seconds for which a refusal counts against its address.
 FORGIVEN_AFTER = 60.0
 ROUNDING = 1e-6  # seconds
-PATIENCE = 3  # refusals that are answered at once
-FIRST_DELAY = 0.1  # seconds; doubles with each further one
+PATIENCE = 3  # refusals that are not delayed
+FIRST_DELAY = 0.1  # seconds; doubled with each further refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,16 @@ class Limits:
 
 
 class Rate:
-    """So many a second, and a second's worth at once."""
+    """A limit per second that allows bursts of one second's worth."""
 
     __slots__ = ("_next", "_step")
 
     def __init__(self, per_second: float) -> None:
         self._step = 1 / per_second
-        self._next = 0.0  # when the allowance will be whole again
+        self._next = 0.0  # when the full burst will be available again
 
     def take(self, now: float) -> bool:
-        """Whether one more may be; `now` in monotonic seconds."""
+        """Whether one more is within the rate; `now` in monotonic seconds."""
         begin = max(self._next, now)
         if begin + self._step > now + max(1.0, self._step) + ROUNDING:
             return False
@@ -77,18 +78,18 @@ class _Address:
 
 
 class Addresses:
-    """What is remembered of addresses: connections, CONNECT rate, refused CONNECTs."""
+    """Connections, CONNECT rate and refusals by address."""
 
     def __init__(self, limits: Limits, time: Callable[[], float]) -> None:
         self._limits = limits
         self._time = time
         self._open: dict[str, int] = {}
-        self._known: dict[str, _Address] = {}  # the one that was quiet longest first
+        self._known: dict[str, _Address] = {}  # the least recently used first
         rate = limits.connects_per_second
         self._connects = Rate(rate) if rate is not None else None
 
     def enter(self, address: str) -> bool:
-        """Count a connection from there. False: there are as many as may be, and this one is not counted."""
+        """Count a connection from this address. False: it has as many as it may, and this one is not counted."""
         most = self._limits.connections_per_address
         if most is None or address == LOCAL:
             return True
@@ -100,7 +101,7 @@ class Addresses:
         return True
 
     def leave(self, address: str) -> None:
-        """A connection that was counted has ended."""
+        """A counted connection has ended."""
         if self._limits.connections_per_address is None or address == LOCAL:
             return
         key = _key(address)
@@ -109,7 +110,7 @@ class Addresses:
             self._open[key] = count
 
     def connect(self, address: str) -> Limit | None:
-        """A CONNECT has come from there; the limit that it breaks."""
+        """Count a CONNECT from this address; returns the limit that it exceeds, if any."""
         now = self._time()
         rate = self._limits.connects_per_second_per_address
         if rate is not None and address != LOCAL:
@@ -123,7 +124,7 @@ class Addresses:
         return None
 
     def refused(self, address: str) -> float:
-        """Credentials from there were wrong; for how many seconds the answer waits."""
+        """Wrong credentials came from this address; returns how many seconds to delay the answer."""
         most = self._limits.refusal_delay
         if not most or address == LOCAL:
             return 0.0
@@ -156,7 +157,7 @@ def _key(address: str) -> str:
 
 
 class Throttle:
-    """Stands before a session when its device may send only so many bytes a second: past it, it is not read."""
+    """Stands in front of a session whose byte rate is limited: beyond it the socket is not read."""
 
     __slots__ = ("_frontend", "_paid", "_rate", "_session")
 
@@ -164,10 +165,10 @@ class Throttle:
         self._frontend = frontend
         self._session = session
         self._rate = rate
-        self._paid = 0.0  # when what was read will be within the rate
+        self._paid = 0.0  # when everything read so far will be within the rate
 
     def receive(self, data: bytes) -> None:
-        """Take bytes, and then a pause that is as long as they are too many."""
+        """Pass the bytes on, then pause until they are within the rate."""
         session = self._session
         session.receive(data)
         now = self._frontend.time()

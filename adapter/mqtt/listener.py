@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from adapter.mqtt.frontend import Frontend
 
-# A fleet that comes back at once must find room in the kernel's queue (the kernel caps it at net.core.somaxconn).
+# For a fleet that reconnects at once; the kernel caps it at net.core.somaxconn.
 BACKLOG = 4096
 PLAIN = Layers()
 
 
 class Listener:
-    """A port on one or more addresses, with commas between."""
+    """A port on one or more addresses, separated by commas."""
 
     def __init__(self, frontend: Frontend, host: str, port: int, layers: Layers = PLAIN) -> None:
         self._hosts = host.split(",")
@@ -39,7 +39,7 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port in use; the real one when 0 was asked for."""
+        """The port in use, also if 0 was asked for."""
         assert self._server is not None, "start() comes first"
         port: int = self._server.sockets[0].getsockname()[1]
         return port
@@ -52,7 +52,7 @@ class Listener:
 
 
 class UnixListener:
-    """A socket in the file system; one that a dead process has left there is replaced."""
+    """A Unix socket; one left behind by a dead process is replaced."""
 
     def __init__(self, frontend: Frontend, path: str, layers: Layers = PLAIN) -> None:
         self._path = path
@@ -72,13 +72,10 @@ class UnixListener:
 
 
 def _find_dead_peers(listening: int) -> None:
-    """Let TCP ask a silent peer whether it is still there; the sockets that are accepted inherit it.
-
-    MQTT's keep-alive does as much for those that have one.
-    """
+    """Enable TCP keep-alive, which accepted sockets inherit: it finds dead peers whose MQTT keep-alive is 0."""
     with socket.socket(fileno=os.dup(listening)) as same:
         same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        if hasattr(socket, "TCP_KEEPIDLE"):  # not everywhere where developers run it
+        if hasattr(socket, "TCP_KEEPIDLE"):  # not on every developer's system
             for option, value in ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 20), (socket.TCP_KEEPCNT, 3)):
                 same.setsockopt(socket.IPPROTO_TCP, option, value)
 

@@ -1,6 +1,6 @@
-"""Where the messages of one connection go: each topic is looked up when it is new, and remembered.
+"""The routes of one connection's messages: each new topic is looked up, and its route cached.
 
-A look-up may take a while (a plugin, Kafka's metadata); everything behind it waits, in order.
+A look-up may take a while (plugins, Kafka's metadata); everything behind it waits, in order.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ if TYPE_CHECKING:
 
 RETAIN = 0x01
 QOS_BITS = 0x06
-# Bytes of a topic and its properties together: what a connection can make us remember is bounded.
+# Bytes of a topic and its properties together: a bound on what one connection can cache.
 LARGEST_REMEMBERED = 2048
 
 _TOO_MANY_PROPERTIES = Refusal(Reason.LIMIT, "more user properties than this server takes")
 _TOPIC_TOO_DEEP = Refusal(Reason.BAD_TOPIC, "the topic has more levels than this server allows")
 _TOPIC_TOO_LONG = Refusal(Reason.BAD_TOPIC, "the topic is longer than this server allows")
 
-# First byte without DUP, topic name, and properties without their topic alias, as they came.
+# First byte without DUP, topic name, and the raw property list.
 Key = tuple[int, bytes, bytes]
 
 
 def topic_name(topic: bytes) -> str:
-    """The topic name of a PUBLISH, or the one that its alias stands for. Raises ProtocolError."""
+    """The topic name of a PUBLISH after its topic alias was resolved. Raises ProtocolError."""
     if not topic:  # 5.0 section 3.3.2.1
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
     return decode_topic_name(topic)
 
 
 class Lookups:
-    """Belongs to one open session."""
+    """The look-ups of one open session."""
 
     __slots__ = ("_cache", "_identity", "_look_up", "_resolved", "_session", "parse")
 
@@ -54,10 +54,10 @@ class Lookups:
         self._cache: dict[Key, Route] = {}
         self._look_up: LookUp | None = None
         self._resolved: tuple[Key, Route | Refusal] | None = None
-        self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # of a property list
+        self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # decodes a property list
 
     def route(self, key: Key) -> Route | Refusal | None:
-        """Where a message goes; or why it is refused; or None: the connection waits, and asks again.
+        """The route of a message, or its refusal; None: the connection waits, and will ask again.
 
         Raises ProtocolError.
         """
@@ -101,7 +101,7 @@ class Lookups:
         return refusal
 
     def _take_resolved(self, key: Key) -> Route | Refusal | None:
-        """What the look-up has found, unless its lane was retired while the connection waited for something else."""
+        """The result of the last look-up, unless its lane was retired meanwhile."""
         if self._resolved is None or self._resolved[0] != key:
             return None
         result = self._resolved[1]

@@ -1,7 +1,4 @@
-"""A connection before it has a session: what stands between them (`layers.py`) is not open yet.
-
-It takes the session's place towards connection and front end, and has one deadline for all that must be said first.
-"""
+"""Takes the place of a connection's session until its layers (`layers.py`) are open, with one deadline for all."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ class Opening:
         frontend.deadlines.watch(self, frontend.time() + frontend.config.handshake_timeout)
 
     def over(self) -> bool:
-        """Leave the place to somebody else; False when it was left before."""
+        """Give up its place; False if it already has."""
         if self._over:
             return False
         self._over = True
@@ -38,13 +35,13 @@ class Opening:
         return True
 
     def end(self, _: ReasonCode | None, cause: CloseCause, text: str | None = None) -> None:  # noqa: ARG002 - a session's interface
-        """Close. There is nobody yet who could be told why."""
+        """Close; there is no MQTT yet in which to say why."""
         if self.over():
             self._frontend.counters.closed[cause] += 1
             self._wire.close()
 
     def check_deadline(self, _: float) -> None:
-        """Called by `Deadlines`: it took too long."""
+        """The handshake took too long."""
         self.end(None, CloseCause.HANDSHAKE_TIMEOUT)
 
     def drain(self) -> None:
@@ -52,15 +49,15 @@ class Opening:
         self.end(None, CloseCause.SHUTDOWN)
 
     def gone(self) -> None:
-        """The socket is closed, by whomever."""
+        """The socket is closed, by either side."""
         self.end(None, CloseCause.CONNECTION_LOST)
 
     def eof(self) -> bool:
-        """Whether to keep the socket of a peer that sends nothing more: it cannot have said enough."""
+        """Whether to keep the socket of a peer that sends nothing more: no, its handshake is incomplete."""
         return False
 
     def pause(self, _: int) -> None:
-        """The peer does not read the little that it is sent before its session."""
+        """The peer does not read the few bytes of the handshake: close."""
         self.end(None, CloseCause.PROTOCOL_ERROR)
 
     def resume(self, _: int) -> None:

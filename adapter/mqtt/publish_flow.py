@@ -1,12 +1,12 @@
 """The publishes of one connection: PUBLISH bytes in, runs to their lanes. The hot path.
 
-`take` decodes consecutive PUBLISH packets in one loop. What a topic needs (UTF-8 checks, authorisation, routing) is
-done once and kept in a bounded cache under (type and flags, topic bytes, property bytes). Consecutive publishes with
-the same key share a `Run`. A read that brings one publish that looks like the one before (a sensor with one message in
-flight, always of one size) is not even decoded: only its packet identifier and payload are new.
+`take` decodes consecutive PUBLISH packets in one loop. The work per topic (UTF-8 checks, authorisation, routing) is
+done once, and its result kept in a bounded cache under (type and flags, topic bytes, property bytes). Consecutive
+publishes with the same key share a `Run`. A read with a single publish of the same shape as the previous one (a sensor
+with one message in flight, always of the same size) is not even decoded: only packet identifier and payload are new.
 
-A packet that cannot be taken now stays in the session's buffer, with everything behind it: that is what keeps the
-order while a look-up, the window or the budget makes the connection wait.
+A packet that cannot be taken now stays in the session's buffer, with everything behind it: this keeps the order while
+the connection waits for a look-up, the window or the budget.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
 
 
 class PublishFlow(Answers):
-    """Belongs to one open session."""
+    """The publishes of one open session."""
 
     __slots__ = ("_last_shape", "_lookups", "_prefixes", "_releases_seen")
 
@@ -57,18 +57,18 @@ class PublishFlow(Answers):
         super().__init__(session, identity, earlier)
         self._lookups = Lookups(session, identity)
         self._prefixes: PublishPrefixes | None = None
-        # Of the last read, if it was one QoS 1 publish without properties: its bytes up to the packet identifier, its
-        # length, where its payload begins, its route, and the size of its record.
+        # If the last read was a single QoS 1 publish without properties: its bytes up to the packet identifier, its
+        # length, the offset of its payload, its route, and the size of its record.
         self._last_shape: tuple[bytes, int, int, Route, int] | None = None
         self._releases_seen = -1
 
     def take(self, data: bytes, pos: int, end: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop, see below
-        """Take the complete PUBLISH packets that stand from `pos` on; returns where the first one not taken begins.
+        """Take the complete PUBLISH packets from `pos` on; returns the offset of the first one not taken.
 
-        Raises ProtocolError; what stood before the bad packet is taken all the same.
+        Raises ProtocolError; packets before the bad one have been taken.
         """
-        # One loop without calls for a message that shares its run with the one before: 0.6 µs. Each function
-        # that is cut out of it costs 0.1 µs a message, and all messages of the adapter pass here.
+        # One loop, without a call for a message that shares its run with the previous one: 0.6 µs. Each function
+        # extracted from it would cost every message of the adapter 0.1 µs.
         first_in_read = not pos
         config = self._frontend.config
         max_packet_size = config.max_packet_size
@@ -132,7 +132,7 @@ class PublishFlow(Answers):
                 refusal: Refusal | None = None
                 if first & QOS_2_BIT:
                     if not self._claim_packet_id(first, packet_id):
-                        topic_name(topic)  # no look-up will check it
+                        topic_name(topic)  # there is no look-up that would check it
                         if run is not None:
                             self._put(run, size)
                             run = None
@@ -157,7 +157,7 @@ class PublishFlow(Answers):
                     found = self._lookups.route((kind, topic, properties))
                     if isinstance(found, Route):
                         if first & DUP:
-                            last_first = 0  # each is looked at by itself
+                            last_first = 0  # each is compared by itself
                             # It needs no room in the budget.
                             if self._try_join(packet_id, data[body:stop], found, (kind & QOS_BITS) >> 1):
                                 pos = stop
@@ -219,11 +219,11 @@ class PublishFlow(Answers):
 
     @property
     def _room(self) -> int:
-        """How many messages more of QoS 1 and 2 may be unacknowledged."""
+        """How many more QoS 1 and 2 messages may be unacknowledged."""
         return self.most_in_window - self.window.unacknowledged
 
     def take_same_shape(self, data: bytes, now: float) -> bool:
-        """Take a read that begins like the last one and is as long; False when it needs a closer look."""
+        """Take a read with the same beginning and length as the last one; False if it must be decoded."""
         if self._last_shape is None:
             return False
         head, end, body, route, size = self._last_shape
@@ -236,7 +236,7 @@ class PublishFlow(Answers):
             len(data) != end
             or not data.startswith(head)
             or packet_id == b"\0\0"
-            or (body > packet_id_at + PACKET_ID and data[body - 1])  # 5.0: properties this time
+            or (body > packet_id_at + PACKET_ID and data[body - 1])  # 5.0: this one has properties
             or window.unacknowledged >= self.most_in_window
             or budget.used >= budget.soft
             or route.lane.retired
@@ -262,7 +262,7 @@ class PublishFlow(Answers):
         return self._prefixes.read(data, topic, at, stop)
 
     def _is_text(self, properties: bytes) -> bool:
-        """Whether the payload has to be looked at: the device says that it is text, and the operator asks for it."""
+        """Whether payloads must be UTF-8: the Payload Format Indicator says so, and the operator wants it checked."""
         prefixes = self._prefixes
         return (
             self._frontend.config.check_payload_format
@@ -271,7 +271,7 @@ class PublishFlow(Answers):
         )
 
     def _begin(self, route: Route, qos: int) -> Run | Refusal | None:
-        """A new run; or why the message is refused; or None: the connection waits, and asks again."""
+        """A new run, or a refusal; None: the connection waits, and the packet will be taken again."""
         frontend = self._frontend
         if qos == QOS_2 and frontend.counters.unreleased >= frontend.config.max_unreleased:
             return _TOO_MANY_UNRELEASED
@@ -288,10 +288,10 @@ class PublishFlow(Answers):
         return Run(route, self, qos, now, frontend.stamp_ms)
 
     def _wait_for_room(self, qos: int) -> Refusal | None:
-        """The budget is used up: do not read the device until there is room.
+        """The budget is used up: do not read the connection until there is room.
 
-        A QoS 0 message waits only while Kafka takes records at all: after a while without, it is dropped, and so is
-        what follows until Kafka moves again.
+        A QoS 0 message waits only while Kafka makes progress: without any for a while it is dropped, and so are those
+        that follow until Kafka makes progress again.
         """
         budget = self._frontend.budget
         if not qos and budget.releases == self._releases_seen:
@@ -304,17 +304,17 @@ class PublishFlow(Answers):
         return None
 
     def connection_ended(self) -> None:
-        """Nothing more is taken; what is pending goes on."""
+        """Take nothing more; what is pending continues."""
         self._lookups.cancel()
         self._frontend.budget.forget(self)
 
     def room_again(self) -> None:
-        """The budget has room, or a QoS 0 message has waited long enough."""
+        """The budget has room, or a QoS 0 message has waited for QOS_0_PATIENCE."""
         self._session.resume(Pause.BUDGET)
 
     def _put(self, run: Run, size: int) -> None:
-        """Hand a run to its lane; its PUBACKs wait in the window, or leave at once where the operator wants that."""
-        if not run.payloads:  # its first message was refused
+        """Hand a run to its lane. Its PUBACKs wait in the window, or are sent at once with `on_receipt`."""
+        if not run.payloads:  # the first message was refused
             return
         run.size = size
         self._frontend.ledger.received[run.qos] += len(run.payloads)
@@ -327,7 +327,7 @@ class PublishFlow(Answers):
         run.route.lane.put(run)
 
     def _refuse(self, kind: int, packet_id: bytes, payload: bytes, refusal: Refusal, route: Route | None) -> bool:
-        """Account for a message that is refused, maybe by its `route`; True when the connection takes no more."""
+        """Account for a refused message, whose `route` is given if it has one; True if the connection takes no more."""
         qos = (kind & QOS_BITS) >> 1
         if route is not None and refusal in PAYLOAD_REFUSALS:
             routed = self._frontend.route_refused(route.template, refusal)
@@ -350,7 +350,7 @@ class PublishFlow(Answers):
 
 
 def _beyond_receive_maximum(first: int, body: int, stop: int) -> ProtocolError:
-    """Why a 5.0 connection ends at a PUBLISH beyond Receive Maximum: for that, unless the packet is malformed."""
+    """The error for a PUBLISH beyond Receive Maximum (5.0); a malformed packet is reported as malformed."""
     if first & QOS_BITS == QOS_BITS:
         return MalformedPacketError("QoS 3 [MQTT-3.3.1-4]")
     if body >= stop:

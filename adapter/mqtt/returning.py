@@ -1,13 +1,13 @@
-"""A device that comes back while messages of its earlier connections are pending.
+"""Devices that return while messages of their earlier connections are pending.
 
-What is pending stays in its lanes, in front of all that the new connection sends, so the order is kept by itself. What
-the device sends again, with DUP, *joins* its first coming: one record, one PUBACK, whichever connection gets it. It is
-taken for the same message when packet identifier, payload and the record's template (topic, key, headers) are equal;
-that holds for clients with a clean session too, which number from 1 again and may well send something else. With QoS 2
-the identifier alone tells, within a session (`exactly_once.py`). A message that has an outcome already cannot be
-joined: it makes a second record, as at least once allows.
+Pending messages stay in their lanes, in front of all that the new connection sends, which keeps the order. A PUBLISH
+that the device repeats, with DUP, *joins* the pending one: one record, and one PUBACK on the newer connection. It is
+the same message if packet identifier, payload and the record's template (topic, key, headers) are equal; the identifier
+alone does not tell, because clients with a clean session number from 1 again. With QoS 2 the identifier is enough,
+within a session (`exactly_once.py`). A message that already has an outcome cannot be joined: a second record is made,
+as at-least-once delivery allows.
 
-Nothing is kept for a device that has nothing pending, so this is bounded by what the lanes hold.
+Nothing is stored for a device that has nothing pending, so this is bounded by the contents of the lanes.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from adapter.model import RecordTemplate
     from adapter.mqtt.answers import Answers
 
-# For the entry of a connection that has gone, when a later one has joined in its place: nobody hears of it. Kafka has
-# said nothing yet, so it is not ACKNOWLEDGED.
+# The outcome of a closed connection's entry whose place a later connection has taken: it is reported to nobody. Kafka
+# has not answered, so it is not ACKNOWLEDGED.
 HANDED_OVER = Outcome(DeliveryStatus.UNKNOWN)
 
 
 class Joined:
-    """A window's entry for a message that an earlier connection brought; gets the outcome that it has there."""
+    """A window entry for a message of an earlier connection; it gets that message's outcome."""
 
     __slots__ = ("arrived", "outcome", "packet_ids", "qos", "successor")
 
@@ -53,7 +53,7 @@ class Earlier:
         self._index = None
 
     def find(self, packet_id: bytes, payload: bytes, template: RecordTemplate) -> Answers | None:
-        """The connection that brought this very message, pending. Of equal identifiers the latest counts."""
+        """The connection that has this message pending. Of equal identifiers the latest counts."""
         if self._index is None:
             self._index = {}
             for flow in self.flows:
@@ -64,14 +64,14 @@ class Earlier:
         if found is None:
             return None
         flow, run = found
-        if packet_id not in run.packet_ids:  # a rejected batch was cut, and this run with it
+        if packet_id not in run.packet_ids:  # a rejected batch was split, and this run with it
             self._index = None
             return self.find(packet_id, payload, template)
         return flow if is_pending(run, packet_id, payload, template) else None
 
 
 def is_pending(entry: object, packet_id: bytes, payload: bytes, template: RecordTemplate) -> bool:
-    """Whether a window's entry is a run that holds this very message, without an outcome so far."""
+    """Whether this window entry is a run that contains this message and has no outcome yet."""
     return (
         isinstance(entry, Run)
         and entry.outcome is None

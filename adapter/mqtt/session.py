@@ -3,8 +3,8 @@
     NEW ──CONNECT──▶ AUTHENTICATING ──accepted──▶ OPEN ──DISCONNECT, error, timeout, takeover, shutdown──▶ CLOSED
      └───────────────────┴── refused, timeout ─────────────────────────────────────────────────────────────▶
 
-Its bytes in are `inbound.py`'s, publishes `publish_flow.py`'s, the CONNECT `admission.py`'s, all other packets
-`control.py`'s.
+`inbound.py` cuts the bytes into packets; `publish_flow.py` handles PUBLISH, `admission.py` CONNECT and `control.py` all
+other packets.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Session(Inbound):
         frontend.deadlines.watch(self, self._connect_by)
 
     def take_packet(self, kind: PacketType, body: bytes) -> None:
-        """See `Inbound`."""
+        """Take a packet other than PUBLISH."""
         if kind is PacketType.CONNECT:
             self.frontend.turns.take(CONNECT)
             Admission(self).begin(body)
@@ -80,14 +80,14 @@ class Session(Inbound):
             take_control_packet(self, kind, body)
 
     def refuse_connect(self, body: bytes, error: ProtocolError) -> None:
-        """See `Inbound`."""
+        """Refuse a CONNECT that is not decoded."""
         Admission(self).refuse_unread(body, error)
 
     # -- CONNECT: what `Admission` does to its session -----------------------------------------------------------------
 
     @property
     def is_authenticating(self) -> bool:
-        """Whether an answer to the CONNECT is still wanted."""
+        """Whether the CONNECT is still to be answered."""
         return self._state is State.AUTHENTICATING
 
     @property
@@ -96,16 +96,16 @@ class Session(Inbound):
         return self._state is CLOSED
 
     def authenticating(self, size: int) -> bool:
-        """The CONNECT is well-formed and within our limits: take nothing more until it is decided on.
+        """The CONNECT is well-formed and within the limits: take nothing more until it is answered.
 
-        False: it has so many bytes that the connection is closed.
+        False: unauthenticated connections hold too many bytes, and this one was closed.
         """
         self._state = State.AUTHENTICATING
         self.pause(Pause.AUTHENTICATION)
         return self._may_hold(size - self._before_open)
 
     def open(self, identity: Identity, connect: Connect) -> bool:
-        """The device is let in: the CONNACK follows. Returns whether its session was kept."""
+        """The CONNECT is accepted; the CONNACK follows. Returns Session Present."""
         frontend = self.frontend
         self._tenant = identity.tenant
         self._keep_alive = keep_alive(connect, frontend.config) * KEEP_ALIVE_FACTOR
@@ -125,35 +125,35 @@ class Session(Inbound):
         return kept is not None
 
     def release(self, packet_id: bytes) -> bool:
-        """PUBREL: whether its identifier was in use. What is to be said before has been said then."""
+        """Handle a PUBREL, after sending earlier answers. Returns whether its packet identifier was in use."""
         flow = self._flow
         assert flow is not None, "the session is open"
-        if flow.answers_ready:  # a PUBREC for the same identifier may be among them
+        if flow.answers_ready:  # among them may be the PUBREC of this identifier
             flow.flush_answers()
         return flow.release(packet_id)
 
     # -- waiting ---------------------------------------------------------------------------------------------------
 
     def pause(self, why: int) -> None:
-        """Take no packets for now, and read nothing more; for Kafka's sake, only a little more."""
-        if self._state is CLOSED:  # what still comes is read and forgotten: the device is to see our last word
+        """Stop taking packets and reading; while waiting for Kafka a little is still read ahead."""
+        if self._state is CLOSED:  # what still arrives is read and discarded, so that the device gets our last packet
             return
         if not self.pauses:
             self.frontend.counters.paused += 1
-            self.frontend.packet_done(self)  # its rest may be there, and we do not look
+            self.frontend.packet_done(self)  # the rest may have arrived unread
         self.pauses |= why
         if why & ~Pause.WAITS_FOR_KAFKA:
             self._wire.pause_reading()
 
     def resume(self, why: int) -> None:
-        """This reason is gone; when it was the last one, go on with what is held, then with the socket."""
+        """Remove this reason; if it was the last one, process the held bytes, then read the socket again."""
         if not self.pauses & why:
             return
         self.pauses &= ~why
         if self.pauses or self._state is CLOSED:
             return
         self.frontend.counters.paused -= 1
-        now = self._last_received = self.frontend.time()  # our pause is not the device's silence
+        now = self._last_received = self.frontend.time()  # a pause of ours is not silence of the device
         self._wire.resume_reading()
         held, self._held = self._held, None
         if held is not None:
@@ -166,23 +166,23 @@ class Session(Inbound):
             self._close(CloseCause.CONNECTION_LOST)
 
     def yield_turn(self) -> None:
-        """Take nothing more in this turn of the event loop: it has no room left."""
+        """Take nothing more in this turn of the event loop: its budget is exhausted."""
         if not self.pauses & Pause.TURN and self._state is not CLOSED:
             self.pause(Pause.TURN)
             self.frontend.turns.wait(self)
 
     def next_turn(self) -> None:
-        """Go on."""
+        """Continue: the session's turn has come."""
         self.resume(Pause.TURN)
 
     def drain(self) -> None:
-        """The adapter stops: take nothing more."""
+        """The adapter is stopping: take no more packets."""
         self.pause(Pause.DRAIN)
 
     def check_deadline(self, now: float) -> None:
-        """Called by `Deadlines` about when the session asked for it."""
+        """Called by `Deadlines` when the time given to it is over."""
         if self._state is State.OPEN:
-            if self.pauses:  # it cannot be heard, because we do not listen
+            if self.pauses:  # we are not reading, so it may have sent something
                 self._last_received = now
             deadline = self._last_received + self._keep_alive
             if now < deadline:
@@ -191,23 +191,23 @@ class Session(Inbound):
                 self.end(ReasonCode.KEEP_ALIVE_TIMEOUT, CloseCause.KEEP_ALIVE)
         elif self._state is State.NEW:
             self.end(None, CloseCause.CONNECT_TIMEOUT)
-        # While AUTHENTICATING the plugin host's own time limit holds.
+        # While AUTHENTICATING, the time limit of the plugins applies.
 
     # -- bytes out, and the end ------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
-        """Send whole packets, counted by type elsewhere."""
+        """Send whole packets; the caller counts them by type."""
         self.frontend.counters.bytes_sent += len(data)
         self._wire.write(data)
 
     def reply(self, packet: bytes, times: int = 1) -> None:
-        """Send a packet, unless the client takes none of its size: then it is as if it were sent [MQTT-3.1.2-25]."""
+        """Send a packet; one larger than the client's Maximum Packet Size counts as sent [MQTT-3.1.2-25]."""
         if self.peer_packet_limit is None or len(packet) <= self.peer_packet_limit:
             self.frontend.counters.packets_sent[packet[0] >> 4] += times
             self.write(packet * times)
 
     def fail(self, outcome: Outcome) -> None:
-        """A message will never be acknowledged: end the connection, so that the device keeps it and comes back."""
+        """A message will never be acknowledged: end the connection, so that the device keeps it and returns."""
         self.pause(Pause.FAILED)
         frontend = self.frontend
         if outcome.reason is Reason.SHUTDOWN:
@@ -238,26 +238,26 @@ class Session(Inbound):
         self.end(error.code, CloseCause.PROTOCOL_ERROR, error.text)
 
     def abandon(self, fault: Exception) -> None:
-        """Our own code has raised this: end the connection, without a word, for writing may be what has failed."""
+        """A bug in our own code: close without a DISCONNECT, because writing may be what failed."""
         self.frontend.log.warning(
             "internal error, closing", client_id=self.client_id, peer=self.peer.address, exc_info=fault
         )
         self._close(CloseCause.INTERNAL_ERROR)
 
     def end(self, code: ReasonCode | None, cause: CloseCause, text: str | None = None) -> None:
-        """Close, once; a 5.0 device that is connected is told why first [MQTT-4.13.1-1]."""
+        """Close, once; an open 5.0 connection is sent a DISCONNECT with the reason first [MQTT-4.13.1-1]."""
         if self._state is State.OPEN and self.level == MQTT_5 and code is not None:
             reason = text if self.problem_information else None
             self.reply(encode_disconnect(code, reason, limit=self.peer_packet_limit))
         self._close(cause)
 
     def eof(self) -> bool:
-        """The device sends nothing more. Whether to keep the socket: there is still to take what it sent."""
+        """The device sends nothing more. Returns whether to keep the socket, for held packets are still to be taken."""
         self._at_eof = bool(self.pauses) and self._state is not CLOSED
         return self._at_eof
 
     def gone(self) -> None:
-        """The socket is closed, by whomever. What is pending stays in its lanes."""
+        """The socket is closed, by either side. Pending messages stay in their lanes."""
         self._close(CloseCause.CONNECTION_LOST)
 
     def _close(self, cause: CloseCause) -> None:

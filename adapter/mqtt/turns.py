@@ -1,8 +1,9 @@
-"""How much of the costly kinds of work is done in one turn of the event loop, all connections together.
+"""How much expensive work all connections together may do in one turn of the event loop.
 
-A read may bring thirty thousand small packets, or four thousand topics that nobody has seen before. A message of an
-honest device needs some twenty turns on its way to Kafka and back: what one turn takes, it waits twenty times. So who
-finds nothing left waits for a later turn, in order; PUBLISH packets to known topics, the usual case, cost nothing here.
+A read may bring thirty thousand small packets, or four thousand new topics. A message of an honest device needs some
+twenty turns on its way to Kafka and back, so it waits twenty times for whatever a turn takes. A connection that finds
+the turn's budget exhausted waits for a later turn, first come, first served. PUBLISH packets to known topics, the usual
+case, are free.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from adapter.mqtt.ports import Timers
 
-BUDGET = 256  # µs, about
-# What things cost, in the same measure.
+BUDGET = 256  # about 1 µs each
+# Costs, in the same unit.
 CONTROL_PACKET = 4
 CONNECT = 50
 LOOKUP = 25
@@ -23,14 +24,14 @@ FRAME = 8  # of WebSocket
 
 
 class Waiter(Protocol):
-    """Has more to do."""
+    """A connection with more to do."""
 
     def next_turn(self) -> None:
-        """Go on."""
+        """Continue: its turn has come."""
 
 
 class Turns:
-    """One for all connections. It counts turns itself: a clock may stand still for several, or move on within one."""
+    """Shared by all connections. It counts turns itself: the clock may not move for several, or move within one."""
 
     def __init__(self, timers: Timers, budget: int = BUDGET) -> None:
         self._timers = timers
@@ -41,7 +42,7 @@ class Turns:
         self._planned = False
 
     def take(self, cost: int) -> bool:
-        """Whether there is something left of this turn; if not, `wait`. What is begun may cost more than is left."""
+        """Spend `cost`; False when the budget is exhausted: then `wait`. The last to spend may overdraw it."""
         if self._left <= 0 or (self._waiting and not self._serving):
             return False
         self._left -= cost
@@ -49,7 +50,7 @@ class Turns:
         return True
 
     def wait(self, waiter: Waiter) -> None:
-        """Call `waiter.next_turn` in a later turn, once, behind those that wait already."""
+        """Call `waiter.next_turn` once in a later turn, after those that are waiting already."""
         self._waiting.append(waiter)
         self._plan()
 

@@ -6,13 +6,13 @@
                                                              │
                                                              └─Will Delay over, or the session has ended─▶ due ─▶ lane
 
-Where a Will may go is asked at the CONNECT, so that a device which may not leave it there learns of it; only its lane
-is asked for when it is due, for Kafka may be away at either time. It comes into the lane behind everything that was
-taken from its device, and before what the device sends when it returns. It waits for no room in the budget: all Wills
-together, until Kafka has answered, have a limit of their own.
+A Will is authorised and routed at the CONNECT, so that its device learns of a refusal; its lane is looked up only when
+it is due, because Kafka may be away at either time. It enters the lane behind everything taken from its device, and
+before what the device sends after it returns. It does not wait for the budget: all Wills together have a limit of their
+own, until Kafka has answered.
 
-In memory only: a process that is killed forgets its Wills. One that stops publishes them [MQTT-3.1.2-8]: it is the end
-of their sessions, and there is no restart to which they could be deferred.
+Wills are kept in memory only: a process that is killed loses them. A process that stops publishes them [MQTT-3.1.2-8]:
+their sessions end with it, so they could not be deferred to a restart.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.session import Session
 
-HEADER = "mqtt-will"  # its value is the cause: the word that `adapter_connections_closed_total` has for the ending
-OVERHEAD = 1024  # bytes of memory that a Will takes besides the payload, key and headers of its record
+HEADER = "mqtt-will"  # its value is the CloseCause
+OVERHEAD = 1024  # bytes of memory per Will besides the payload, key and headers of its record
 MARK = len(HEADER) + max(map(len, CloseCause)) + HEADER_OVERHEAD  # bytes in the record, at most
 
 _TOO_LARGE = Refusal(Reason.TOO_LARGE, "the Will is too large for Kafka")
 
 
 class LastWill:
-    """One device's Will: the `Owner` of the run that it becomes, so that nothing of its device's can withdraw it."""
+    """A device's Will, and the `Owner` of its run, so that no failure of the device's messages withdraws it."""
 
     __slots__ = (
         "_wills",
@@ -83,7 +83,7 @@ class LastWill:
         self.run: Run | None = None
 
     def record(self) -> RecordTemplate:
-        """The record that it becomes, with the header that marks it."""
+        """Its record, with the header that marks it as a Will."""
         return replace(self.template, headers=((HEADER, self.cause.encode()), *self.template.headers))
 
     def check_deadline(self, now: float) -> None:  # noqa: ARG002 - as `Deadlines` calls it
@@ -98,12 +98,12 @@ class LastWill:
 
     @staticmethod
     def fail_connection(outcome: Outcome, packet_ids: list[bytes]) -> bool:  # noqa: ARG004 - as delivery asks
-        """Nothing was sent after it."""
+        """There is no connection to end: nothing was sent after it."""
         return False
 
     @staticmethod
     def split(run: Run) -> list[Run]:
-        """It is one message."""
+        """Never called: it is a single message."""
         raise AssertionError(run)
 
     def abandon(self, fault: Exception) -> None:
@@ -112,7 +112,7 @@ class LastWill:
 
 
 class Wills:
-    """Of all devices of this process."""
+    """The Wills of all devices of this process."""
 
     def __init__(self, frontend: Frontend) -> None:
         self._frontend = frontend
@@ -120,13 +120,13 @@ class Wills:
         self._largest = frontend.config.max_record_size
         self._kept: dict[Session, LastWill] = {}
         self._delayed: dict[Identity, LastWill] = {}
-        self._due: dict[LastWill, None] = {}  # and not yet in a lane: Kafka has to be asked about the topic
+        self._due: dict[LastWill, None] = {}  # and not yet in a lane: Kafka's metadata is missing
         self._when_none_is_due: Callable[[], None] | None = None
 
     # -- the connection's side -------------------------------------------------------------------------------------
 
     def check(self, identity: Identity, will: Will, done: Callable[[LastWill | ConnectRefusedError], None]) -> None:
-        """Whether a device may leave this Will; `done` gets the answer, now or later."""
+        """Check whether this Will is allowed; `done` gets the answer, now or later."""
         header = PublishHeader(will.topic, will.qos, will.retain, will.properties)
         checked = partial(self._checked, identity, will)
         answer = self._frontend.gate.authorise(identity, header, lambda found: done(checked(found)))
@@ -148,7 +148,7 @@ class Wills:
         if isinstance(found, Refusal):
             code = WILL_CODE.get(found.reason, ReasonCode.UNSPECIFIED_ERROR)
             return ConnectRefusedError(code, f"the Will is refused: {found.text}")
-        # The record's headers hold what its properties say; they are not kept twice.
+        # The properties are in the record's headers, and not kept twice.
         last_will = LastWill(self, identity, replace(will, properties=NO_PROPERTIES), found)
         if self._frontend.counters.will_bytes + last_will.size > self._limit:
             return ConnectRefusedError(ReasonCode.QUOTA_EXCEEDED, "this server keeps as many Wills as it may")
@@ -161,29 +161,29 @@ class Wills:
         self._frontend.counters.will_bytes += will.size
 
     def discard(self, session: Session) -> None:
-        """Its device has said goodbye [MQTT-3.1.2-10, 3.14.4-3]."""
+        """Its device has sent DISCONNECT [MQTT-3.1.2-10, 3.14.4-3]."""
         will = self._kept.pop(session, None)
         if will is not None:
             self._forget(will)
 
     def left(self, session: Session, cause: CloseCause, session_expiry: int) -> None:
-        """The connection has ended in whatever other way [MQTT-3.1.2-8]; its session lasts so many seconds more."""
+        """The connection has ended without DISCONNECT [MQTT-3.1.2-8]; `session_expiry` is in seconds."""
         will = self._kept.pop(session, None)
         if will is None:
             return
         will.cause = cause
-        delay = min(will.will.delay, session_expiry)  # whichever happens first (5.0 section 3.1.3.2.2)
+        delay = min(will.will.delay, session_expiry)  # whichever is first (5.0 section 3.1.3.2.2)
         if not delay:
             self._publish(will)
             return
         will.due_at = self._frontend.time() + delay
-        # What the plugins keep for a connection ends with it.
+        # The plugins' session ends with its connection.
         will.identity = replace(will.identity, plugin_session=None)
         self._delayed[will.identity] = will
         self._frontend.deadlines.watch(will, will.due_at)
 
     def returned(self, identity: Identity, *, session_present: bool) -> None:
-        """The device is connected again, in the same session or in one that ended the former."""
+        """The device has connected again, in the same session or in a new one."""
         will = self._delayed.pop(identity, None)
         if will is None:
             return
@@ -201,7 +201,7 @@ class Wills:
         self._publish(will)
 
     def publish_all(self, cause: CloseCause) -> None:
-        """The adapter stops, and takes nothing more from anybody."""
+        """The adapter is stopping, and takes no more packets."""
         for will in self._kept.values():
             will.cause = cause
         for will in self._delayed.values():
@@ -213,7 +213,7 @@ class Wills:
             self._publish(will)
 
     def when_none_is_due(self, callback: Callable[[], None]) -> None:
-        """Call back once, when every Will that was published is in a lane or dropped (maybe at once)."""
+        """Call back once, as soon as every published Will is in a lane or dropped, maybe at once."""
         self._when_none_is_due = callback
         self._announce()
 
@@ -223,7 +223,7 @@ class Wills:
             callback()
 
     def give_up(self) -> None:
-        """The time for stopping is over."""
+        """The drain timeout is over."""
         for will in list(self._due):
             self._drop(will, Refusal(Reason.SHUTDOWN, "the adapter stopped before Kafka could be asked for its topic"))
 
@@ -253,7 +253,7 @@ class Wills:
         self._announce()
 
     def _drop(self, will: LastWill, why: Refusal) -> None:
-        """It has no lane, and nobody who could be told."""
+        """It has no lane, and there is no device to be told."""
         del self._due[will]
         qos = will.will.qos
         ledger = self._frontend.ledger
@@ -264,13 +264,13 @@ class Wills:
         self._announce()
 
     def settled(self, will: LastWill, outcome: Outcome) -> None:
-        """Kafka has it, or it is given up."""
+        """Kafka has acknowledged it, or it is given up."""
         if outcome is not ACKNOWLEDGED:
             self._lost(will, outcome.reason, outcome.text)
         self._forget(will)
 
     def fault(self, will: LastWill, fault: Exception) -> None:
-        """Our own code has raised this while its outcome was told."""
+        """A bug in our own code, raised while its outcome was reported."""
         self._frontend.log.warning("internal error", client_id=will.identity.client_id, exc_info=fault)
 
     def _lost(self, will: LastWill, reason: Reason | None, text: str) -> None:
