@@ -1,11 +1,11 @@
-# The production image: the adapter and its locked runtime dependencies, nothing else. The user has no rights, and
-# nothing is written: it runs on a read-only root file system.
+# The production image: the adapter and its locked runtime dependencies, nothing else. It runs as an unprivileged user
+# and writes no files, so its root file system can be read-only.
 #
 #   docker build -t mqtt-kafka-adapter .
 #
-# Where packages come through a registry with an authority of its own, copy that authority's certificates (PEM) to
-# config/build-ca.crt. pip's PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST and PIP_DEFAULT_TIMEOUT are build
-# arguments. None of that is in the image: only the first stage sees it.
+# If your package index has a private certificate authority, copy its certificates (PEM) to config/build-ca.crt. pip's
+# PIP_INDEX_URL, PIP_EXTRA_INDEX_URL, PIP_TRUSTED_HOST and PIP_DEFAULT_TIMEOUT are build arguments. Only the first stage
+# sees them; the image contains none of them.
 ARG PYTHON_IMAGE=python:3.11-slim
 
 FROM ${PYTHON_IMAGE} AS build
@@ -13,7 +13,7 @@ ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_TRUSTED_HOST
 ARG PIP_DEFAULT_TIMEOUT=60
-# The brackets let the file be missing.
+# The brackets make a glob, so that the file may be missing.
 COPY requirements/runtime.txt config/build-ca.cr[t] /build/
 RUN if [ -f /build/build-ca.crt ]; then export PIP_CERT=/build/build-ca.crt; fi \
     && python -m venv /venv \
@@ -21,7 +21,7 @@ RUN if [ -f /build/build-ca.crt ]; then export PIP_CERT=/build/build-ca.crt; fi 
         -r /build/runtime.txt \
     && /venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 COPY adapter /app/adapter
-# Nothing can be compiled on a read-only file system. Unchecked: bytecode that holds whatever a copy does to file times.
+# Bytecode cannot be written on a read-only file system later. Unchecked, it stays valid when copying changes file times.
 RUN /venv/bin/python -m compileall -q --invalidation-mode unchecked-hash /venv/lib /app
 
 FROM ${PYTHON_IMAGE}
@@ -29,10 +29,10 @@ LABEL org.opencontainers.image.title="MQTT-to-Kafka adapter" \
       org.opencontainers.image.description="MQTT publishes into Apache Kafka, in order, acknowledged when Kafka has them"
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-# PYTHONSAFEPATH: code comes from these two folders, not from the working directory.
+# PYTHONSAFEPATH: never import from the working directory.
 ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /app
-# By number, so that Kubernetes can tell that it is not root.
+# Numeric, so that Kubernetes can verify that it is not root.
 USER 10001:10001
 EXPOSE 1883 8080
 STOPSIGNAL SIGTERM

@@ -1,11 +1,11 @@
-# The commands of the project. `make run` and `make test` need Python 3.11 and make, and install the rest themselves.
+# The commands of the project. `make run` needs Python 3.11 and make and installs the rest; `make test` needs npm, too.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
-# A lock file names everything, so pip has nothing to resolve: where one package asks for another with an extra, some of
-# its versions take the newest release instead of the locked one, and find no hash for it.
+# The lock files are complete, so pip must not resolve anything: for a dependency with an extra, some versions of pip
+# pick the newest release instead of the locked one, and then find no hash for it.
 PIP_INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
 .PHONY: help
@@ -24,10 +24,10 @@ $(VENV)/.installed-dev: requirements/dev.txt $(VENV)/.installed
 	@touch $@
 
 .PHONY: install
-install: $(VENV)/.installed ## Set up .venv with what the adapter needs
+install: $(VENV)/.installed ## Set up .venv with the adapter's dependencies
 
 .PHONY: install-dev
-install-dev: $(VENV)/.installed-dev ## … and with what the tests need
+install-dev: $(VENV)/.installed-dev ## … and with those of the tests
 
 .PHONY: run
 run: install ## Run the adapter with an embedded Kafka, for trying it out
@@ -50,7 +50,7 @@ $(CLIENTS)/node_modules/.installed: $(CLIENTS)/package-lock.json
 	@touch $@
 
 .PHONY: install-tools
-install-tools: install-dev $(CLIENTS)/node_modules/.installed ## … and the programs around them: Kafka, MQTT clients
+install-tools: install-dev $(CLIENTS)/node_modules/.installed ## … and the programs the tests run: Kafka, MQTT clients
 	@$(VENV)/bin/python -m tests.support.maven >/dev/null
 	@if ! command -v mosquitto_pub >/dev/null; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
@@ -60,18 +60,18 @@ install-tools: install-dev $(CLIENTS)/node_modules/.installed ## … and the pro
 	fi
 
 .PHONY: lint
-lint: install-dev ## Style, formatting, types; nothing is changed
+lint: install-dev ## Check style, formatting and types; change nothing
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
 .PHONY: format
-format: install-dev ## Format the code, and mend what can be mended by itself
+format: install-dev ## Format the code, and fix what ruff can fix
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-# The lock files that pyproject.toml resolves to, in the folder $(1). What is locked there already stays as long as it fits.
-# Each file is held to the one before it, so that production, trying out and tests have the same versions.
+# Resolves pyproject.toml into lock files in the folder $(1). Versions that are locked there stay as long as they fit.
+# Each file constrains the next, so that production, embedded and test environments have the same versions.
 RESOLVE := $(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-emit-index-url --no-header --no-annotate -p 3.11 pyproject.toml
 define resolve
 	@$(RESOLVE) $(2) -o $(1)/runtime.txt
@@ -84,14 +84,14 @@ lock: install-dev ## Take the newest versions that pyproject.toml allows into re
 	$(call resolve,requirements,--upgrade)
 
 .PHONY: check-lock
-check-lock: install-dev ## Whether requirements/ is what pyproject.toml asks for
+check-lock: install-dev ## Check that requirements/ fits pyproject.toml
 	@rm -rf .cache/lock && mkdir -p .cache && cp -r requirements .cache/lock
 	$(call resolve,.cache/lock)
 	@diff -r requirements .cache/lock >.cache/lock.diff || { \
 		grep '^[<>] [^ ]' .cache/lock.diff; echo "requirements/ does not fit pyproject.toml: run make lock"; exit 1; }
 
 .PHONY: test
-test: install-tools lint check-lock ## Everything that must pass: style, types, locks, unit and end-to-end tests
+test: install-tools lint check-lock ## Run everything that must pass: style, types, locks, unit and end-to-end tests
 	$(VENV)/bin/python -m pytest --cov=adapter --cov-report=term
 
 .PHONY: install-clients
@@ -109,22 +109,22 @@ install-clients: install-tools
 	fi
 
 .PHONY: clients
-clients: install-clients ## Run MQTT clients of many languages against the adapter, and write their table into README.md; options in CLIENT
+clients: install-clients ## Run MQTT clients of many languages against the adapter, and update the table in README.md; options in CLIENT
 	@$(VENV)/bin/python -m tests.clients $(CLIENT)
 
 .PHONY: conformance
-conformance: install-dev ## Every normative statement of both standards, played in bytes, then listed with its tests
+conformance: install-dev ## Test every normative statement of both standards at byte level, and list each with its tests
 	@$(VENV)/bin/python -m pytest -q tests/conformance
 	@$(VENV)/bin/python -m tests.conformance.statements
 
 SEEDS ?= 2000
 
 .PHONY: simulate
-simulate: install-dev ## Histories with faults from seeds, judged by what is promised: SEEDS=50000, or SEED=7 to be told one
+simulate: install-dev ## Simulate histories with faults and judge them by the promises: SEEDS=50000, or SEED=7 to print one
 	@$(VENV)/bin/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 .PHONY: vectors
-vectors: install-tools ## Ask Kafka's Java client again for the partitions in tests/unit/kafka/vectors
+vectors: install-tools ## Regenerate the partitions in tests/unit/kafka/vectors with Kafka's Java client
 	$(VENV)/bin/python -m tests.unit.kafka.vectors.make
 
 BENCH_PEER := tests/bench/peers/aedes
@@ -133,23 +133,23 @@ $(BENCH_PEER)/node_modules/.package-lock.json: $(BENCH_PEER)/package-lock.json
 	@touch $@
 
 .PHONY: bench
-bench: install-dev $(BENCH_PEER)/node_modules/.package-lock.json ## Measure beside others on one real Kafka (Java 17, Maven, Node 20); options in BENCH
+bench: install-dev $(BENCH_PEER)/node_modules/.package-lock.json ## Benchmark against other systems on a real Kafka (Java 17, Maven, Node 20); options in BENCH
 	@$(VENV)/bin/python -m tests.bench $(BENCH)
 
 SECONDS ?= 600
 
 .PHONY: fuzz
-fuzz: install-dev ## Coverage-guided fuzzing of all that reads what a peer sends: SECONDS=600
+fuzz: install-dev ## Fuzz, guided by coverage, all code that parses input from peers: SECONDS=600
 	@$(VENV)/bin/python -m tests.fuzz --seconds $(SECONDS)
 
 .PHONY: attacks
-attacks: install-tools ## Attackers against a live adapter, and what honest devices notice of it: one table; options in ATTACKS
+attacks: install-tools ## Attack a live adapter, and measure the effect on honest devices; options in ATTACKS
 	@$(VENV)/bin/python -m tests.attacks $(ATTACKS)
 
 .PHONY: soak
-soak: install-tools ## Twenty minutes of devices that come and go: nothing grows; options in SOAK
+soak: install-tools ## Let devices come and go for twenty minutes, and check that nothing grows; options in SOAK
 	@$(VENV)/bin/python -m tests.attacks.soak $(SOAK)
 
 .PHONY: chaos
-chaos: install-tools ## Real faults on a real cluster of three brokers, and what became of every message; options in CHAOS
+chaos: install-tools ## Cause real faults on a cluster of three brokers, and account for every message; options in CHAOS
 	@$(VENV)/bin/python -m tests.faults.chaos $(CHAOS)

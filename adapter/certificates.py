@@ -1,7 +1,7 @@
-"""The server's certificate and what clients' certificates are held to: loaded, watched, and loaded anew.
+"""Loads the server's certificate, client authorities and revocation lists, and reloads them when the files change.
 
-Connections have the context that was there when they came; a renewed one is for those that come later, so nothing is
-dropped. A revocation list that is renewed holds for new connections too: a new context resumes no older TLS session.
+Existing connections keep the TLS context they started with, so a reload drops none. A renewed revocation list applies
+to every new connection, because a new context resumes no older TLS session.
 """
 
 from __future__ import annotations
@@ -18,18 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOK_SECONDS = 5.0
-# What changes when a file is replaced, also through the symbolic links of a mounted Kubernetes secret.
+# Changes when a file is replaced, even behind the symbolic links of a mounted Kubernetes secret.
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Log(Protocol):
-    """Where the renewals are told."""
+    """The part of a structlog logger that is needed here."""
 
-    def info(self, event: str, **fields: object) -> object:
-        """Say that it went well."""
-
-    def error(self, event: str, **fields: object) -> object:
-        """Say that it did not."""
+    def info(self, event: str, **fields: object) -> object: ...
+    def error(self, event: str, **fields: object) -> object: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +43,17 @@ class TlsConfig:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """All that are read."""
+        """All configured files."""
         return tuple(file for file in (self.certfile, self.keyfile, self.cafile, self.crlfile) if file is not None)
 
 
 def make_context(config: TlsConfig) -> ssl.SSLContext:
-    """Read the files. Raises ConfigurationError, which names the variable."""
+    """Read the files into a TLS context. Raises ConfigurationError, which names the variable."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = config.minimum_version
     # Renegotiation costs the server more than the client, and TLS 1.3 has none; compression leaks (CRIME).
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    # Never None: OpenSSL would ask for the password at the terminal.
+    # Never None: OpenSSL would prompt for the password on the terminal.
     password = config.key_password or ""
     _load(
         "ADAPTER_TLS__CERTFILE",
@@ -70,7 +67,9 @@ def make_context(config: TlsConfig) -> ssl.SSLContext:
         before = context.cert_store_stats()["crl"]
         _load("ADAPTER_TLS__CRLFILE", config.crlfile, lambda: context.load_verify_locations(config.crlfile))
         if context.cert_store_stats()["crl"] == before:
-            raise ConfigurationError(f"ADAPTER_TLS__CRLFILE: {config.crlfile!r} holds no revocation list; name another")
+            raise ConfigurationError(
+                f"ADAPTER_TLS__CRLFILE: {config.crlfile!r} contains no revocation list; name another"
+            )
         context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     return context
 
@@ -80,16 +79,16 @@ def _load(variable: str, file: str, load: Callable[[], None]) -> None:
         load()
     except ssl.SSLError as error:
         reason = (error.reason or "not PEM").replace("_", " ").lower()
-        raise ConfigurationError(f"{variable}: {file!r} cannot be used ({reason}); mend it") from error
+        raise ConfigurationError(f"{variable}: {file!r} cannot be used ({reason}); fix it") from error
     except OSError as error:
-        raise ConfigurationError(f"{variable}: {file!r} cannot be read ({error.strerror}); mend it") from error
+        raise ConfigurationError(f"{variable}: {file!r} cannot be read ({error.strerror}); fix it") from error
 
 
 class Certificates:
-    """`context` is the one in force. The files are small and local, so they are read in the loop."""
+    """Holds the current TLS context. The files are small and local, so the event loop reads them."""
 
     def __init__(self, config: TlsConfig, log: Log) -> None:
-        """Load them. Raises ConfigurationError."""
+        """Load the files. Raises ConfigurationError."""
         self._config = config
         self._log = log
         self._stamp = self._look()
@@ -97,31 +96,31 @@ class Certificates:
         self._task: asyncio.Task[None] | None = None
 
     def context(self) -> ssl.SSLContext:
-        """For a connection that comes now."""
+        """Return the context for a new connection."""
         return self._context
 
     def start(self) -> None:
-        """Watch the files."""
+        """Start watching the files."""
         self._task = asyncio.create_task(self._watch())
 
     async def stop(self) -> None:
-        """Watch no more."""
+        """Stop watching the files."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def reload(self) -> None:
-        """Read the files again; if they cannot be used, what was read before stays."""
+        """Read the files again; if they cannot be used, the old context stays."""
         self._stamp = self._look()
         try:
             self._context = make_context(self._config)
         except ConfigurationError as error:
-            self._log.error("certificates cannot be renewed, the old ones stay", problems=list(error.problems))
+            self._log.error("certificates cannot be reloaded, the old ones stay", problems=list(error.problems))
         else:
-            self._log.info("certificates renewed", file=self._config.certfile)
+            self._log.info("certificates reloaded", file=self._config.certfile)
 
     async def _watch(self) -> None:
-        """Renew when files have changed and then stayed as they are for a while: several may be on their way."""
+        """Reload after files have changed and then stayed the same for one interval: several may be changing."""
         seen = self._stamp
         while True:
             await asyncio.sleep(LOOK_SECONDS)
@@ -130,8 +129,8 @@ class Certificates:
                 if now != self._stamp and now == seen:
                     self.reload()
                 seen = now
-            except Exception as error:  # noqa: BLE001 - a watch that ends unseen would let certificates run out
-                self._log.error("certificates cannot be looked at", error=repr(error))
+            except Exception as error:  # noqa: BLE001 - if the watch ended unnoticed, certificates would expire
+                self._log.error("certificates cannot be checked", error=repr(error))
 
     def _look(self) -> Stamp:
         return tuple(_stamp(file) for file in self._config.files)

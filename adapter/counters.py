@@ -1,4 +1,4 @@
-"""Plain integers that the hot path counts with; `telemetry/metrics.py` reads them when Prometheus scrapes.
+"""Plain integers that the hot path increments; `telemetry/metrics.py` reads them when Prometheus scrapes.
 
 Imports only the standard library. Nothing here can fail, wait or log.
 """
@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from adapter.reasons import CloseCause, Limit, Reason, ReasonCode
 
-# Seconds; from an idle loopback broker to the delivery timeout.
+# Seconds, from an idle broker on the loopback interface to the delivery timeout.
 LATENCY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0)
 BATCH_RECORDS_BOUNDS = (1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0)
 
 
 class Histogram:
-    """Counts of observations at or below each bound; the last count is of those above all bounds."""
+    """Counts the observations at or below each bound; the last count is for those above all bounds."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -63,14 +63,14 @@ class FrontEndCounters:
         self.closed: Counter[CloseCause] = Counter()
         self.joined = 0  # publishes that repeated a pending one: one record for both
         self.limited: Counter[Limit] = Counter()  # by the limit that was reached
-        self.paused = 0  # connections that we do not read now
+        self.paused = 0  # connections that are not read now
         self.packets_received = [0] * 16
         self.packets_sent = [0] * 16
         self.bytes_received = 0
         self.bytes_sent = 0
         self.puback_seconds = Histogram(LATENCY_BOUNDS)  # from reading a PUBLISH to writing its PUBACK or PUBREC
         self.receipts_wanted = 0  # open connections that get Kafka receipts
-        self.sessions_kept = 0  # of devices that are away
+        self.sessions_kept = 0  # of disconnected devices
         self.sessions_forgotten = 0  # because there were too many
         self.unreleased = 0  # QoS 2 messages between PUBREC and PUBREL, in all sessions
         self.wills = 0  # kept, or published and without an outcome
@@ -81,8 +81,8 @@ class FrontEndCounters:
 class Ledger:
     """Where every message is, per QoS: received = acknowledged + refused + dropped + unknown + pending, always.
 
-    `pending` is counted by itself, up when a lane takes a message and down when it gets an outcome, so that the
-    equation can be wrong, and tests can see it.
+    `pending` is counted independently, up when a lane takes a message and down when the message gets an outcome, so
+    that a mistake breaks the equation and tests can see it.
     """
 
     __slots__ = ("acknowledged", "dropped", "pending", "received", "refused", "unknown")
@@ -96,7 +96,7 @@ class Ledger:
         self.dropped: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
 
     def difference(self, qos: int) -> int:
-        """Messages of this QoS that are unaccounted for: 0, or the adapter is wrong."""
+        """Return the unaccounted messages of this QoS. Any value but 0 is a bug in the adapter."""
         accounted = (
             self.acknowledged[qos]
             + self.refused[qos].total()
@@ -108,7 +108,7 @@ class Ledger:
 
 
 class DeliveryCounters:
-    """What the pipeline counts besides the ledger."""
+    """The pipeline's counters besides the ledger."""
 
     __slots__ = (
         "batch_bytes",
@@ -125,9 +125,9 @@ class DeliveryCounters:
         self.batches_sent = 0
         self.batches_failed = 0
         self.retries = 0
-        self.resubmitted = 0  # records that Kafka may have had already when they were handed to it again
+        self.resubmitted = 0  # records that Kafka may already have had when they were sent again
         self.batch_bytes = 0
-        # Per QoS: messages handed to the dead-letter topic. Their end stands in the ledger, like that of all others.
+        # Per QoS: messages sent to the dead-letter topic. The ledger counts their outcome like that of all others.
         self.dead_letters: tuple[Counter[Reason], ...] = (Counter(), Counter(), Counter())
         self.batch_records = Histogram(BATCH_RECORDS_BOUNDS)
         self.kafka_seconds = Histogram(LATENCY_BOUNDS)  # from handing a batch to the producer to its outcome

@@ -1,15 +1,15 @@
-"""The error tree. Errors are translated into it where they cross a boundary; nothing else leaves a package.
+"""The error tree. Errors are translated into it at package boundaries; no other error leaves a package.
 
 AdapterError
-├── ConfigurationError       what an operator set cannot be run; names the variable and the fix
-├── ProtocolError            a peer broke MQTT; carries the reason code that ends its connection
-│   ├── MalformedPacketError     the bytes cannot be parsed (0x81)
-│   └── LimitError               MQTT allows it, we do not
-├── ConnectRefusedError      a CONNECT is answered with a CONNACK that refuses
-└── KafkaError               Kafka did not take a batch, or cannot be asked
-├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
-├── RejectedError            will never work: the batch (one of its records) is refused for good
-└── ProducerLostError        the producer is unusable; what became of the batch is unknown
+├── ConfigurationError           invalid settings; names the variable and the fix
+├── ProtocolError                a peer violated MQTT; has the reason code that ends its connection
+│   ├── MalformedPacketError     the packet cannot be parsed (0x81)
+│   └── LimitError               MQTT allows it, the adapter's limits do not
+├── ConnectRefusedError          the CONNACK refuses the CONNECT
+└── KafkaError                   Kafka did not acknowledge a batch, or cannot be queried
+    ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
+    ├── RejectedError            will never work: a record of the batch is refused for good
+    └── ProducerLostError        the producer is unusable; the outcome of the batch is unknown
 """
 
 from adapter.reasons import Limit, ReasonCode
@@ -20,7 +20,7 @@ class AdapterError(Exception):
 
 
 class ConfigurationError(AdapterError):
-    """The service must not start: `problems` has one line for each thing to mend, each naming its variable."""
+    """The service must not start: `problems` has one line for each thing to fix, each naming its variable."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -61,11 +61,11 @@ class ConnectRefusedError(AdapterError):
 
 
 class KafkaError(AdapterError):
-    """Kafka did not acknowledge."""
+    """Kafka did not acknowledge a batch, or cannot be queried."""
 
 
 class TransientKafkaError(KafkaError):
-    """Kafka could not take it now; trying again is right."""
+    """Kafka could not do it now; a retry may succeed."""
 
 
 class RejectedError(KafkaError):
@@ -73,4 +73,4 @@ class RejectedError(KafkaError):
 
 
 class ProducerLostError(KafkaError):
-    """The producer cannot go on (fenced, out of sequence, sender dead): the outcome of its batches is unknown."""
+    """The producer is unusable (fenced, out of sequence, sender dead); the outcome of its batches is unknown."""

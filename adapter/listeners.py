@@ -1,4 +1,4 @@
-"""Every way in for devices that the settings ask for, opened and closed together."""
+"""Opens and closes all listeners for devices that the settings ask for."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 class Listeners:
-    """`ports` are those in use, by `mqtt`, `tls`, `ws` and `wss`; empty while none is open."""
+    """`ports` maps `mqtt`, `tls`, `ws` and `wss` to the ports in use; it is empty while no listener is open."""
 
     def __init__(self, settings: Settings) -> None:
         """Load the certificates. Raises ConfigurationError."""
@@ -29,7 +29,7 @@ class Listeners:
         self.ports: dict[str, int] = {}
 
     async def start(self, frontend: Frontend) -> None:
-        """Open them. Raises OSError for an address; `stop` is called in any case."""
+        """Open the listeners. Raises OSError if an address cannot be used; the caller calls `stop` in any case."""
         settings = self._settings
         context = self._certificates.context if self._certificates is not None else None
         for name, part, layers in (
@@ -51,18 +51,18 @@ class Listeners:
             self._certificates.start()
 
     def reload(self) -> None:
-        """Read the certificates again; those that are there stay if the new ones cannot be used."""
+        """Read the certificates again; the old ones stay if the new ones cannot be used."""
         if self._certificates is not None:
             self._certificates.reload()
 
     def close(self) -> None:
-        """Accept no more; open connections go on."""
+        """Accept no more connections; open ones continue."""
         self.ports = {}
         while self._open:
             self._open.pop().stop()
 
     async def stop(self) -> None:
-        """Close, and watch no files any more."""
+        """Close the listeners and stop watching the certificate files."""
         self.close()
         if self._certificates is not None:
             await self._certificates.stop()

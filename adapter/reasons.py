@@ -8,7 +8,7 @@ from enum import IntEnum, StrEnum
 
 
 class ReasonCode(IntEnum):
-    """MQTT 5.0 reason codes (section 2.4), as far as a server that only receives publishes can send or get them."""
+    """The MQTT 5.0 reason codes (section 2.4) that a server without subscriptions can send or receive."""
 
     SUCCESS = 0x00
     DISCONNECT_WITH_WILL = 0x04
@@ -52,23 +52,23 @@ class ReasonCode(IntEnum):
 class Reason(StrEnum):
     """Why a message did not reach Kafka: the `reason` label of the refusal and drop metrics."""
 
-    # Refused: it will never be right.
+    # Refused: sending the message again would not help.
     BAD_TOPIC = "bad_topic"
     NOT_AUTHORIZED = "not_authorized"
-    NOT_CHECKED = "not_checked"  # the plugin that should have said whether it is authorised has failed
+    NOT_CHECKED = "not_checked"  # the plugin that authorises the message has failed
     EVENT_QOS_0 = "event_qos_0"
     EMPTY_PAYLOAD = "empty_payload"
     KAFKA_TOPIC_MISSING = "kafka_topic_missing"
     TOO_LARGE = "too_large"
     REJECTED_BY_KAFKA = "rejected_by_kafka"
-    PAYLOAD_FORMAT = "payload_format"  # the payload is not what the device says that it is
-    LIMIT = "limit"  # more of something than one message may have
-    UNRELEASED = "unreleased"  # QoS 2: too many wait for their PUBREL
-    # Dropped: it might have been right, but could not be kept.
+    PAYLOAD_FORMAT = "payload_format"  # the payload is not UTF-8, although the Payload Format Indicator says so
+    LIMIT = "limit"  # the message exceeds a limit, such as that of user properties
+    UNRELEASED = "unreleased"  # too many QoS 2 messages wait for their PUBREL
+    # Dropped: the message was valid, but could not be kept.
     BUDGET = "budget"
     TIMEOUT = "timeout"
     CONNECTION_FAILED = "connection_failed"
-    EXPIRED = "expired"  # the device wanted it so, and is told success
+    EXPIRED = "expired"  # by its own Message Expiry Interval, so the device is told success
     SHUTDOWN = "shutdown"
 
 
@@ -120,7 +120,7 @@ class Limit(StrEnum):
     FILTERS = "filters"
 
 
-# What a 5.0 device reads in the PUBACK of a message that was refused (section 3.4.2.1 lists the codes allowed there).
+# The reason code in the 5.0 PUBACK of a refused message (section 3.4.2.1 lists the codes allowed there).
 PUBACK_CODE = {
     Reason.BAD_TOPIC: ReasonCode.TOPIC_NAME_INVALID,
     Reason.NOT_AUTHORIZED: ReasonCode.NOT_AUTHORIZED,
@@ -135,11 +135,11 @@ PUBACK_CODE = {
     Reason.UNRELEASED: ReasonCode.QUOTA_EXCEEDED,
 }
 
-# What a device whose Will is refused reads in the CONNACK (section 3.2.2.2 lists the codes allowed there).
+# The reason code in the CONNACK when the Will is refused (section 3.2.2.2 lists the codes allowed there).
 WILL_CODE = PUBACK_CODE | {
     Reason.NOT_CHECKED: ReasonCode.SERVER_UNAVAILABLE,
     Reason.TOO_LARGE: ReasonCode.PACKET_TOO_LARGE,
 }
 
-# Nobody has said that the device may publish this: it must not fill the dead-letter topic with it.
+# The device is not known to be allowed to publish the message, so it must not fill the dead-letter topic with it.
 UNAUTHORIZED = frozenset({Reason.NOT_AUTHORIZED, Reason.NOT_CHECKED})

@@ -1,7 +1,7 @@
-"""The composition root: makes every part, joins them, starts them in order, and stops them in order.
+"""The composition root: creates and connects all parts, and starts and stops them in order.
 
-Start:  HTTP endpoint (alive, not ready) → plugins → Kafka, for as long as it takes → MQTT listener → ready
-Stop:   not ready → no new connections, no reading → pending flushed, PUBACKs written → devices told and closed
+Start:  HTTP endpoint (alive, not ready) → plugins → Kafka, however long it takes → listeners → ready
+Stop:   not ready → no new connections, no reading → pending messages flushed, PUBACKs written → devices disconnected
         → producer → plugins → HTTP endpoint; each step with a time limit
 """
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FIRST_KAFKA_RETRY = 0.2  # seconds, doubled up to the last one, with jitter
+FIRST_KAFKA_RETRY = 0.2  # seconds, doubled up to the last value, with jitter
 LAST_KAFKA_RETRY = 5.0
 PRODUCER_STOP_SECONDS = 5.0
 CLOSE_SECONDS = 3.0
@@ -54,7 +54,7 @@ CLOSE_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Drained:
-    """What the stop left behind, in messages."""
+    """The messages that the stop left behind."""
 
     unknown: int
     dropped: int
@@ -71,14 +71,14 @@ def wall_ms() -> int:
 
 
 class Service:
-    """Everything together. `start` returns when devices are accepted, or when `stopping` was set before that."""
+    """The whole adapter. `start` returns when devices are accepted, or when `stopping` is set before that."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._log = RateLimitedLog(log)
         self._ledger = Ledger()
         self._router = wiring.make_router(settings)
-        self._stops = AsyncExitStack()  # what has been started, to be stopped in reverse order
+        self._stops = AsyncExitStack()  # stops the started parts in reverse order
         self._producer: Producer | None = None
         self._pipeline: Pipeline | None = None
         self._ingress: Ingress | None = None
@@ -89,11 +89,11 @@ class Service:
 
     @property
     def mqtt_port(self) -> int | None:
-        """Where devices are accepted without TLS or WebSocket; None while they are not."""
+        """The port of the plain TCP listener; None while it is closed."""
         return self._listeners.ports.get("mqtt") if self._listeners else None
 
     def reasons_not_ready(self) -> list[str]:
-        """Why devices should go elsewhere; empty when they are welcome."""
+        """Why devices should not connect here; empty when the service is ready."""
         reasons = [self._not_ready] if self._not_ready else []
         if not reasons and self._producer is not None and self._producer.problem:
             reasons.append(f"kafka: {self._producer.problem}")
@@ -102,7 +102,7 @@ class Service:
     # -- start ---------------------------------------------------------------------------------------------------------
 
     async def start(self, stopping: asyncio.Event) -> None:
-        """Bring everything up. Raises ConfigurationError, or OSError for an address; `stop` is called in any case."""
+        """Start everything. Raises ConfigurationError, or OSError for an address; the caller always calls `stop`."""
         settings = self._settings
         loop = asyncio.get_running_loop()
         listeners = self._listeners = Listeners(settings)
@@ -124,7 +124,7 @@ class Service:
             settings.kafka.topic_refresh_interval,
             self._partition_count_changed,
             create_topic,
-            limits if create_topic is None else None,  # the embedded broker takes what it gets
+            limits if create_topic is None else None,  # the embedded broker has no limits
         )
         gatekeeper = self._make_gatekeeper()
         on_receipt = settings.mqtt.puback is Puback.ON_RECEIPT
@@ -172,7 +172,7 @@ class Service:
             "ready", kafka=self.bootstrap_servers, **{f"{name}_port": port for name, port in listeners.ports.items()}
         )
 
-    # The two parts at the edge that a simulation replaces.
+    # The simulation replaces these two parts.
 
     def _make_producer(self) -> Producer:
         return Producer(wiring.kafka_options(self._settings, self.bootstrap_servers))
@@ -181,7 +181,7 @@ class Service:
         return Gatekeeper(wiring.identity_config(self._settings), self._log)
 
     async def _start_embedded_kafka(self) -> Callable[[str], Awaitable[None]] | None:
-        """Start the Kafka in memory where it is asked for; returns how topics are made there."""
+        """Start the embedded Kafka if it is configured; return the function that creates its topics."""
         if self.bootstrap_servers != EMBEDDED:
             return None
         embedded = EmbeddedKafka()
@@ -199,7 +199,7 @@ class Service:
             await endpoint.start()
 
     async def _reach_kafka(self, producer: Producer, stopping: asyncio.Event) -> bool:
-        """Try until Kafka was reached once; False when the service is to stop first."""
+        """Connect to Kafka, retrying until it succeeds; return False if the service is told to stop first."""
         delay = FIRST_KAFKA_RETRY
         while not stopping.is_set():
             try:
@@ -216,25 +216,25 @@ class Service:
         return False
 
     def _partition_count_changed(self, topic: str, old: int, new: int) -> None:
-        assert self._ingress is not None, "topics are looked at when everything is made"
+        assert self._ingress is not None, "topics are watched only after everything is created"
         self._ingress.partition_count_changed(topic, old, new)
 
     def _receipts_wanted(self) -> bool:
         return self._frontend is not None and self._frontend.counters.receipts_wanted > 0
 
     def _route_refused(self, template: RecordTemplate, refusal: Refusal) -> Route | Refusal:
-        assert self._ingress is not None, "what is refused came through it"
+        assert self._ingress is not None, "a refused message came through it"
         return self._ingress.route_refused(template, refusal)
 
     def reload(self) -> None:
-        """Read again what operators renew while the adapter runs: certificates."""
+        """Reload the files that operators renew while the adapter runs: certificates."""
         if self._listeners is not None:
             self._listeners.reload()
 
     # -- stop ----------------------------------------------------------------------------------------------------------
 
     async def stop(self) -> Drained:
-        """Drain and take everything down; may be called at any time after the constructor."""
+        """Drain and stop everything. May be called at any time after construction."""
         self._not_ready = "stopping"
         if self._listeners is not None:
             self._listeners.close()
@@ -251,7 +251,7 @@ class Service:
         return drained
 
     async def _drain(self) -> Drained:
-        """Wait for Kafka, no longer than the drain timeout; then give up on the rest, and count it."""
+        """Wait for Kafka until the drain timeout, then give up on the remaining messages and count them."""
         pipeline, frontend = self._pipeline, self._frontend
         if pipeline is None or frontend is None:
             return Drained(0, 0)
@@ -271,7 +271,7 @@ class Service:
 
     @staticmethod
     async def _close_connections(frontend: Frontend) -> None:
-        """Say goodbye, and let the last bytes leave."""
+        """Send DISCONNECTs, close all connections, and wait until their last bytes are sent."""
         frontend.close_all()
         now = asyncio.get_running_loop().time
         deadline = now() + CLOSE_SECONDS

@@ -1,4 +1,4 @@
-"""From settings to what each part is made with. Parts know nothing of settings; only this file knows both."""
+"""Translates the settings into each part's own configuration. Only this file knows both."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 # A batch begins with a header of 61 bytes (record format v2); the pipeline counts records only.
 BATCH_HEADER = 61
-# A batch is made of whole runs, so runs are kept small against it.
+# A batch consists of whole runs, so runs must be small compared with it.
 RUNS_IN_A_BATCH = 4
 
 _VERIFY = {
@@ -43,7 +43,7 @@ _TLS = {TlsVersion.V1_2: ssl.TLSVersion.TLSv1_2, TlsVersion.V1_3: ssl.TLSVersion
 
 
 def make_router(settings: Settings) -> Router:
-    """The router with the operator's routes. Raises ConfigurationError."""
+    """Create the router with the operator's routes. Raises ConfigurationError."""
     config = RoutingConfig(
         telemetry_topic=settings.kafka.telemetry_topic,
         event_topic=settings.kafka.event_topic,
@@ -57,7 +57,7 @@ def make_router(settings: Settings) -> Router:
 
 
 def _route_problems(settings: Settings, rules: Iterable[RouteRule]) -> Iterator[str]:
-    """Say where routes contradict the settings."""
+    """Yield a line for each route that contradicts the settings."""
     dead_letters = settings.kafka.dead_letter_topic
     for rule in rules:
         if rule.delivery is Delivery.AT_LEAST_ONCE and not settings.can_deliver_at_least_once:
@@ -85,7 +85,7 @@ def identity_config(settings: Settings) -> IdentityConfig:
 
 
 def kafka_options(settings: Settings, bootstrap_servers: str | None = None) -> KafkaOptions:
-    """For `adapter.kafka`; `bootstrap_servers` in place of the setting when Kafka is embedded."""
+    """Return the options of `adapter.kafka`; `bootstrap_servers` replaces the setting, as for the embedded Kafka."""
     kafka = settings.kafka
     return KafkaOptions(
         bootstrap_servers=bootstrap_servers or kafka.bootstrap_servers,
@@ -160,11 +160,11 @@ def mqtt_config(settings: Settings) -> MqttConfig:
 
 
 def tls_config(settings: Settings) -> TlsConfig | None:
-    """For `adapter.certificates`; None when no listener is encrypted."""
+    """Return the configuration of `adapter.certificates`; None if no listener is encrypted."""
     tls = settings.tls
     if not uses_tls(settings):
         return None
-    assert tls.certfile is not None, "a rule of the settings"
+    assert tls.certfile is not None, "the settings' rules require it"
     return TlsConfig(
         certfile=tls.certfile,
         keyfile=tls.keyfile,
@@ -179,7 +179,7 @@ def tls_config(settings: Settings) -> TlsConfig | None:
 def layers(
     settings: Settings, *, context: Callable[[], ssl.SSLContext] | None = None, websocket: bool = False
 ) -> Layers:
-    """What stands between a listener's sockets and their sessions."""
+    """Return the protocol layers between a listener's sockets and their sessions."""
     ws = settings.ws
     config = WebSocketConfig(path=ws.path, origins=ws.origins or None)
     return Layers(context, config if websocket else None, settings.mqtt.proxy_protocol_from)

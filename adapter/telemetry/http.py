@@ -1,10 +1,10 @@
 """The HTTP endpoint for orchestrators and Prometheus.
 
-    /livez      200 while the event loop turns: who answers, lives
-    /readyz     200 when devices may be sent here, else 503; the reasons in JSON
+    /livez      200 while the event loop runs
+    /readyz     200 if devices may connect here, else 503; with the reasons in JSON
     /metrics    Prometheus' text format
 
-Everything else is an error, in JSON too.
+Every other path is an error, also in JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-# A probe needs a request line and a few headers; nobody sends a body. Sizes in bytes, times in seconds.
+# A probe sends a request line, a few headers, and no body. Sizes in bytes, times in seconds.
 LARGEST_LINE = 4096
 LARGEST_BODY = 1024
 KEEP_ALIVE = 75.0  # longer than Prometheus' usual scrape interval of 15 to 60
@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class HttpEndpoint:
-    """Serves health and metrics on one port. `readiness` names what stands in the way: an empty list means ready."""
+    """Serves health and metrics on one port. `readiness` returns the reasons for not being ready; none means ready."""
 
     def __init__(self, host: str, port: int, registry: CollectorRegistry, readiness: Callable[[], list[str]]) -> None:
         self._host = host
@@ -43,7 +43,7 @@ class HttpEndpoint:
         self._runner: web.AppRunner | None = None
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the address cannot be used."""
+        """Listen. Raises OSError if the address cannot be used."""
         app = web.Application(middlewares=[_errors_as_json], client_max_size=LARGEST_BODY)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -66,14 +66,14 @@ class HttpEndpoint:
 
     @property
     def port(self) -> int:
-        """The port in use; the real one when 0 was asked for. Only between `start` and `stop`."""
+        """The port in use, also if 0 was configured. Raises RuntimeError before `start` and after `stop`."""
         if self._runner is None:
             raise RuntimeError("the HTTP endpoint is not started")
         port: int = self._runner.addresses[0][1]
         return port
 
     async def stop(self) -> None:
-        """Close, within `STOP_TIMEOUT`; once or more."""
+        """Close within `STOP_TIMEOUT`. May be called repeatedly."""
         if self._runner is not None:
             runner, self._runner = self._runner, None
             await runner.cleanup()
@@ -87,8 +87,8 @@ class HttpEndpoint:
         return _json({"ready": not reasons, "reasons": reasons}, status)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
-        # Counting the open files takes 3 µs for each connection (160 ms with 50,000): that is not for the event loop.
-        # The adapter's own figures are read in the loop, where they change, and take about 1 ms.
+        # Counting open files takes 3 µs per connection (160 ms with 50,000), too long for the event loop. The adapter's
+        # own counters are read in the loop, where they change; that takes about 1 ms.
         process = await asyncio.to_thread(generate_latest, self._process)
         body = generate_latest(self._registry) + process
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4, "Cache-Control": "no-store"})
@@ -104,7 +104,7 @@ async def _errors_as_json(
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return _json({"error": error.reason}, HTTPStatus(error.status), headers)
     except Exception:
-        # A fault of ours; the asker learns that there was one, the log what it was.
+        # A bug of ours: the response only says that there was an error, the log says which.
         log.exception("HTTP request failed", path=request.path)
         return _json({"error": "internal error"}, HTTPStatus.INTERNAL_SERVER_ERROR)
 

@@ -1,8 +1,8 @@
-"""How lines are written: one format for our own (structlog) and for those of the libraries (logging), on one stream.
+"""Configures logging: one format and one stream for our own lines (structlog) and those of libraries (logging).
 
-No payload and no secret is ever given to a log call, so there is nothing to redact. What devices do choose, such as a
-client identifier, is cut to a length and cannot make a line that looks like another: JSON escapes control characters,
-and for the console we do. Lines that devices can cause are written through `RateLimitedLog`.
+No log call ever gets a payload or a secret, so there is nothing to redact. Values that devices choose, such as a client
+identifier, are truncated and cannot forge another line: JSON escapes control characters, and on the console we do.
+Lines that devices can cause are written through `RateLimitedLog`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = ["RateLimitedLog", "configure_logs"]
 
-# Characters: more than any client identifier or topic that people would read in a line, less than an attack with them.
+# Characters: longer than any client identifier or topic that is readable in a line, shorter than an attack needs.
 LONGEST_VALUE = 512
 LONGEST_TRACEBACK = 16_384
 
-# aiokafka writes keys and values of records at DEBUG, amqtt what clients send: only our own lines go below this level.
+# At DEBUG aiokafka logs keys and values of records, and amqtt what clients send. So only our own lines go below this.
 LIBRARY_LEVEL = logging.WARNING
 OWN = "adapter"
 
 
 def configure_logs(level: str, format_: str, stream: TextIO | None = None) -> None:
-    """Write everything of `level` (`debug`, `info`, `warning`, `error`) and above as `format_` (`json`, `console`).
+    """Log `level` (`debug`, `info`, `warning`, `error`) and above as `format_` (`json`, `console`).
 
-    `stream` is standard error when not given. May be called again; the last call counts.
+    `stream` defaults to standard error. May be called again; the last call applies.
     """
     stream = sys.stderr if stream is None else stream
     shared: list[Processor] = [
@@ -63,7 +63,7 @@ def configure_logs(level: str, format_: str, stream: TextIO | None = None) -> No
     # A library that cannot reach a broker says so several times a second; our own lines are limited where it matters.
     handler.addFilter(RepeatFilter(except_for=OWN))
     own_level = logging.getLevelNamesMapping()[level.upper()]
-    handler.setLevel(own_level)  # a library's logger may have a level of its own
+    handler.setLevel(own_level)  # a library may have set a lower level on its own logger
     logging.getLogger(OWN).setLevel(own_level)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -76,14 +76,14 @@ def _renderer(format_: str, stream: TextIO) -> list[Processor]:
         return [structlog.processors.JSONRenderer()]
     console = structlog.dev.ConsoleRenderer(
         colors=stream.isatty(),
-        # Not the default, which prints the local variables of every frame: payloads and secrets.
+        # The default formatter prints the local variables of every frame, which include payloads and secrets.
         exception_formatter=structlog.dev.plain_traceback,
     )
     return [_printable, console]
 
 
 def _plain(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Reduce every value to plain, short data, so that no renderer has to guess."""
+    """Reduce every value to plain, short data, so that renderers need not guess."""
     for key, value in event_dict.items():
         if not key.startswith("_"):  # structlog's own
             event_dict[key] = _cut(value, LONGEST_TRACEBACK) if key in {"exception", "stack"} else _reduce(value)
@@ -95,7 +95,7 @@ def _reduce(value: Any) -> Any:
         case None | bool() | int() | float():
             return value
         case str():
-            return _cut(str(value), LONGEST_VALUE)  # also of an enum, whose `repr` would be shown otherwise
+            return _cut(str(value), LONGEST_VALUE)  # `str` of an enum, instead of its `repr`
         case list() | tuple():
             return [_reduce(item) for item in value]
         case _:
@@ -107,7 +107,7 @@ def _cut(text: str, most: int) -> str:
 
 
 def _printable(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
-    """Escape what would move the cursor, colour the screen or begin a line; tracebacks keep their lines, indented."""
+    """Escape characters that would move the cursor, colour text or start a line; tracebacks keep their lines."""
     for key, value in event_dict.items():
         if key in {"exception", "stack"}:
             event_dict[key] = "\n".join(f"    {_escape(line)}" for line in value.split("\n"))

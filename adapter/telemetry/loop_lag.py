@@ -1,6 +1,6 @@
-"""How late the event loop is: what a timer of half a second takes longer than that.
+"""Measures how late the event loop is: how much longer a timer of half a second takes.
 
-Everything runs in one loop, so this is the time that any packet may wait besides all other reasons.
+Everything runs in one loop, so any packet may wait this long in addition to all other delays.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ BOUNDS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0)  # seconds
 
 
 class Timers(Protocol):
-    """An event loop, as far as this needs one."""
+    """The part of an event loop that is needed here."""
 
     def time(self) -> float:
-        """Seconds on a monotonic clock."""
+        """Return seconds on a monotonic clock."""
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Any:
-        """Call in `delay` seconds; the handle can be cancelled."""
+        """Call in `delay` seconds; the returned handle can be cancelled."""
 
 
 class LoopLag:
-    """Measures between `start` and `stop`; `seconds` has the lags."""
+    """Measures between `start` and `stop`; `seconds` holds the lags."""
 
     def __init__(self) -> None:
         self.seconds = Histogram(BOUNDS)
         self._handle: Any = None
 
     def start(self, timers: Timers) -> None:
-        """Measure twice a second from now on."""
+        """Start to measure, twice a second."""
         self._handle = timers.call_later(INTERVAL, self._tick, timers, timers.time() + INTERVAL)
 
     def stop(self) -> None:
-        """Measure no more."""
+        """Stop measuring. May be called repeatedly."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None

@@ -1,4 +1,4 @@
-"""What the metrics are read from when Prometheus scrapes: plain counters, and small views of the other parts."""
+"""The sources of the metrics, read when Prometheus scrapes: plain counters, and small views of the other parts."""
 
 from __future__ import annotations
 
@@ -16,18 +16,16 @@ if TYPE_CHECKING:
 
 
 class Pipeline(Protocol):
-    """The lanes together."""
+    """The delivery pipeline."""
 
     @property
     def counters(self) -> DeliveryCounters:
-        """What it counts."""
-
     def fill(self) -> Mapping[str, int]:
-        """Tell `lanes`, `queued_runs` and `in_flight_records`."""
+        """Return `lanes`, `queued_runs` and `in_flight_records`."""
 
 
 class Budget(Protocol):
-    """The bytes that wait for Kafka."""
+    """The budget of bytes that wait for Kafka."""
 
     @property
     def limit(self) -> int:
@@ -39,7 +37,7 @@ class Budget(Protocol):
 
     @property
     def waiting(self) -> int:
-        """Connections that are not read until there is room."""
+        """Connections that wait for room and are not read."""
 
 
 class Producer(Protocol):
@@ -47,18 +45,18 @@ class Producer(Protocol):
 
     @property
     def ready(self) -> bool:
-        """Whether Kafka can be written to, as far as is known."""
+        """Whether Kafka can be written to, as far as known."""
 
     @property
     def replacements(self) -> int:
-        """How often a producer that could not go on was replaced."""
+        """How often an unusable producer was replaced."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Everything that is measured. `started` is the wall clock in seconds since the epoch.
+    """Everything that is measured. `started` is in seconds since the epoch.
 
-    Whoever makes it starts and stops `loop_lag`.
+    The creator starts and stops `loop_lag`.
     """
 
     front_end: FrontEndCounters

@@ -1,1 +1,1 @@
-"""The proof: what devices saw, what Kafka has, and a judge that knows only the promises."""
+"""The proof behind `verify`: compares what devices were told with what Kafka has, and judges it by the promises."""

@@ -1,8 +1,8 @@
-"""The judge: it knows only what is promised (README, "What it guarantees"), not how the adapter works.
+"""The judge. It knows only the promises (README, "What it guarantees"), not how the adapter works.
 
-A `Story` is what one device did and was told; a `Sighting` is a record that a consumer read. A message is known by its
-device and a number that grows from publish to publish, both of which its payload tells. The simulation, the chaos
-tests and `python -m adapter verify` all ask this judge.
+A `Story` is what one device did and was told; a `Sighting` is a record that a consumer read. A message is identified by
+its device and a number that grows from publish to publish; its payload contains both. The simulation, the chaos tests
+and `python -m adapter verify` all use this judge.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Sighting(NamedTuple):
-    """A record, read from Kafka. Of one partition they come in the order of their offsets."""
+    """A record read from Kafka. The sightings of one partition are in the order of their offsets."""
 
     topic: str
     partition: int
@@ -26,11 +26,11 @@ class Sighting(NamedTuple):
 
 @dataclass(slots=True)
 class Story:
-    """What one device did and was told, over all of its connections.
+    """What one device did and was told, over all its connections.
 
-    Every PUBLISH packet counts as a transmission, those with DUP too; but not those of QoS 2 that repeat one within a
-    session, for they must not make a record. Positive answers are PUBACKs and PUBRECs that say success; 5.0's others,
-    with a reason code of 0x80 and more, are refusals. Each connection's answers are judged on their own.
+    Every PUBLISH packet counts as a transmission, including those with DUP, but not QoS 2 repetitions within a session,
+    which must not make a record. PUBACKs and PUBRECs that report success are acknowledgements; those of MQTT 5.0 with
+    a reason code of 0x80 or more are refusals. The order of answers is judged per connection.
     """
 
     name: str
@@ -38,47 +38,47 @@ class Story:
     transmissions: Counter[int] = field(default_factory=Counter)  # number → PUBLISH packets
     acknowledged: set[int] = field(default_factory=set)
     refused: set[int] = field(default_factory=set)
-    disordered: int = 0  # PUBACKs and PUBRECs that were not for the oldest PUBLISH of their connection without one
-    _owed: dict[int, None] = field(default_factory=dict)  # by the current connection, in the order of its PUBLISHes
+    disordered: int = 0  # PUBACKs and PUBRECs that were not for the oldest unanswered PUBLISH of their connection
+    _owed: dict[int, None] = field(default_factory=dict)  # unanswered on this connection, in the order of the PUBLISHes
 
     def connected(self) -> None:
-        """A new connection: PUBACKs of the one before will not come."""
+        """Start a new connection: answers of the previous one will not come."""
         self._owed.clear()
 
     def sent(self, number: int, qos: int, *, within_session: bool = False) -> None:
-        """A whole PUBLISH packet was written; `within_session`: QoS 2, and the session has had this one before."""
+        """Record a complete PUBLISH packet; `within_session` means that it repeats a QoS 2 message in its session."""
         self.published.setdefault(number, qos)
         self.transmissions[number] += not within_session
         if qos:
             self._owed[number] = None
 
     def answered(self, number: int, *, success: bool = True) -> None:
-        """A PUBACK or PUBREC came. One that nobody waits for counts as out of order."""
+        """Record a PUBACK or PUBREC. One that answers nothing counts as out of order."""
         self.disordered += next(iter(self._owed), None) != number
         self._owed.pop(number, None)
         (self.acknowledged if success else self.refused).add(number)
 
     @property
     def unanswered(self) -> list[int]:
-        """The QoS 1 and 2 messages that have had no answer at all, in order: what a device sends again."""
+        """The QoS 1 and 2 messages without any answer, in order: the ones a device sends again."""
         known = self.acknowledged | self.refused
         return [number for number, qos in self.published.items() if qos and number not in known]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Messages, not packets. All but the first four must be 0."""
+    """Counts of messages, not packets. All but the first four must be 0."""
 
     messages: int = 0
     acknowledged: int = 0
     records: int = 0
-    repeated: int = 0  # further occurrences of what the device, or an exchanged producer, sent more than once
-    lost: int = 0  # acknowledged, and in no record
-    reordered: int = 0  # first occurrences behind a later message of the device, in every partition where they are
-    unexplained: int = 0  # further occurrences that nobody sent
-    disordered: int = 0  # PUBACKs and PUBRECs out of turn
-    refused_but_there: int = 0  # the device was told that Kafka does not have it
-    strangers: int = 0  # records of messages that nobody sent
+    repeated: int = 0  # further occurrences of messages that the device, or a replaced producer, sent more than once
+    lost: int = 0  # acknowledged, but in no record
+    reordered: int = 0  # first occurrences behind a later message of the device, in every partition that has them
+    unexplained: int = 0  # further occurrences that nothing sent
+    disordered: int = 0  # PUBACKs and PUBRECs out of order
+    refused_but_there: int = 0  # in Kafka, although the device was told that it is not
+    strangers: int = 0  # records of messages that no device sent
 
     @property
     def good(self) -> bool:
@@ -95,11 +95,11 @@ class Verdict:
 def judge(stories: Iterable[Story], sightings: Iterable[Sighting], *, repeats: int = 0) -> Verdict:
     """Compare what devices were told with what Kafka has.
 
-    `repeats` is how often a record may have been written again without the device's doing: in all, the records that
-    producers held whose outcome never became known.
+    `repeats` is how many records the adapter may have written twice by itself: those whose outcome never became known
+    before their producer was replaced.
 
-    Where a topic got more partitions, a message can be in two of them, and nobody can tell which came first. It is in
-    order when it is in one of them.
+    After a topic got more partitions, a message can be in two of them, and it cannot be known which record came first.
+    The message is in order if it is in order in one of them.
     """
     by_name = {story.name: story for story in stories}
     occurrences: Counter[tuple[str, int]] = Counter()

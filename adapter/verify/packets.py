@@ -1,6 +1,6 @@
-"""The few MQTT packets that a publisher needs, as bytes by hand (3.1.1 and 5.0).
+"""Encodes the few MQTT packets that a publisher needs (3.1.1 and 5.0).
 
-On purpose not the adapter's own codec: a proof must not share its mistakes with what it proves.
+It deliberately does not use the adapter's codec: a proof must not share the mistakes of what it proves.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ MQTT_5 = 5
 FAILED = 0x80
 RECEIVE_MAXIMUM = 0x21
 DEFAULT_RECEIVE_MAXIMUM = 65_535
-# 5.0 section 2.2.2.2: how long the values of a CONNACK's properties are in bytes; -1: UTF-8 with a two-byte length.
+# 5.0 section 2.2.2.2: the lengths of a CONNACK's property values in bytes; -1: UTF-8 with a two-byte length.
 _LENGTHS = {0x11: 4, 0x12: -1, 0x13: 2, 0x15: -1, 0x16: -1, 0x1A: -1, 0x1C: -1, 0x1F: -1, 0x21: 2, 0x22: 2}
 _LENGTHS |= {0x24: 1, 0x25: 1, 0x27: 4, 0x28: 1, 0x29: 1, 0x2A: 1}
 _USER_PROPERTY = 0x26
@@ -33,7 +33,7 @@ def _text(text: str) -> bytes:
 
 
 def connect(client_id: str, level: int, keep_alive: int, username: str | None, password: str | None) -> bytes:
-    """A CONNECT with a clean session. `keep_alive` in seconds."""
+    """Encode a CONNECT with a clean session. `keep_alive` is in seconds."""
     flags = 0x02 | (0x80 if username is not None else 0) | (0x40 if password is not None else 0)
     body = _text("MQTT") + bytes((level, flags)) + keep_alive.to_bytes(2, "big")
     body += b"\x00" if level == MQTT_5 else b""
@@ -43,10 +43,10 @@ def connect(client_id: str, level: int, keep_alive: int, username: str | None, p
     return b"\x10" + _varint(len(body)) + body
 
 
-def publish(  # noqa: PLR0913 - a packet has these parts
+def publish(  # noqa: PLR0913 - the parts of a packet
     topic: str, payload: bytes, qos: int, packet_id: int, level: int, *, dup: bool = False
 ) -> bytes:
-    """A PUBLISH; `packet_id` is not sent with QoS 0."""
+    """Encode a PUBLISH; `packet_id` is not sent with QoS 0."""
     body = _text(topic)
     body += packet_id.to_bytes(2, "big") if qos else b""
     body += b"\x00" if level == MQTT_5 else b""
@@ -54,7 +54,7 @@ def publish(  # noqa: PLR0913 - a packet has these parts
 
 
 def receive_maximum(connack: bytes, level: int) -> int:
-    """How many QoS 1 messages the server takes at a time, from the body of its CONNACK (5.0 section 3.2.2.3.3)."""
+    """Read the server's Receive Maximum from the body of its CONNACK (5.0 section 3.2.2.3.3)."""
     if level != MQTT_5:
         return DEFAULT_RECEIVE_MAXIMUM
     at = 2

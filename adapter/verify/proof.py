@@ -1,7 +1,7 @@
-"""A bounded load of synthetic devices, and what Kafka has of it: the promises, tried on a running deployment.
+"""Publishes a bounded load with synthetic devices, reads it back from Kafka, and checks the promises.
 
-Every payload tells run, device, number and time, so the topic may be shared with others. Some PUBACKs are checked on
-the spot: right after one the leaders are asked where the topic ends, and the record must stand before that end.
+Every payload contains run, device, number and time, so the topic may hold other records, too. Some PUBACKs are checked
+at once: right after one, the leaders are asked for the topic's end offsets, and the record must be before them.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from adapter.verify.publisher import Series
 
 MARK = b"adapter-verify"
-QUIET_SECONDS = 5.0  # without a new record of this run, after the last PUBACK: what is missing is missing
-KAFKA_BACK_SECONDS = 120.0  # for a Kafka that is away when everything is published
+QUIET_SECONDS = 5.0  # without a new record after the last PUBACK: then the missing ones are lost
+KAFKA_BACK_SECONDS = 120.0  # wait so long for Kafka to return if it is unavailable after publishing
 
 
 class Record(Protocol):
-    """A record as a consumer gets it."""
+    """A record as a consumer reads it."""
 
     @property
     def topic(self) -> str: ...
@@ -47,12 +47,12 @@ class Watch(Protocol):
         """Wait about a second for records. Raises TransientKafkaError."""
 
     async def ends(self) -> dict[int, int]:
-        """Partition → the offset behind its last record. Raises TransientKafkaError."""
+        """Return partition → end offset. Raises TransientKafkaError."""
 
 
 @dataclass(slots=True)
 class Proof:
-    """`run_id` marks the payloads. `say` gets a line about the progress now and then. `seconds` bounds it all."""
+    """One run. `run_id` marks its payloads, `say` gets lines about its progress, `seconds` limits the publishing."""
 
     run_id: str
     series: Sequence[Series]
@@ -68,7 +68,7 @@ class Proof:
     _last_seen: float = 0.0
 
     async def run(self) -> Report:
-        """Publish, read back, judge. Raises MqttUnreachableError, MqttRefusedError; KafkaError when reading fails."""
+        """Publish, read back, judge. Raises MqttUnreachableError, MqttRefusedError, and KafkaError if reading fails."""
         publishers = [self._publisher(series) for series in self.series]
         started = time.monotonic()
         reading = asyncio.create_task(self._read())
@@ -90,7 +90,7 @@ class Proof:
             for task in (reading, checking):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
-                    await task  # if reading has failed, nothing can be said about the adapter
+                    await task  # raises if reading failed: then nothing can be said about the adapter
         return self._report(publishers, published, complete=complete)
 
     def _publisher(self, series: Series) -> Publisher:
@@ -127,7 +127,7 @@ class Proof:
         self._last_seen = time.monotonic()
 
     async def _check(self) -> None:
-        """Ask for the topic's ends after a PUBACK, one question at a time."""
+        """Ask for the topic's end offsets after a PUBACK, one request at a time."""
         while True:
             if self._to_check is None:
                 await asyncio.sleep(0.005)
@@ -148,7 +148,7 @@ class Proof:
             await asyncio.sleep(0.2)
 
     async def _read_the_rest(self, publishers: Sequence[Publisher]) -> None:
-        """Until all is there, or nothing more comes from a Kafka that can be read."""
+        """Read until every message is there, or until Kafka can be read but yields nothing more."""
         given_up = time.monotonic() + KAFKA_BACK_SECONDS
         self._last_seen = time.monotonic()
         while time.monotonic() < given_up:
@@ -157,7 +157,7 @@ class Proof:
                 for publisher in publishers
                 for number in publisher.story.published
             ):
-                await asyncio.sleep(0.5)  # for what should not be there
+                await asyncio.sleep(0.5)  # records that should not exist may still come
                 return
             if time.monotonic() - self._last_seen > QUIET_SECONDS:
                 try:

@@ -1,4 +1,4 @@
-"""A synthetic device: publishes a numbered series with a window, and comes back with DUP when its connection breaks."""
+"""A synthetic device: publishes a numbered series with a window; after a failure it reconnects and resends with DUP."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 15.0
 KEEP_ALIVE = 60  # seconds; a PINGREQ every quarter of it
-RETURN_SECONDS = (0.1, 2.0)  # the first and the longest pause before it comes back
+RETURN_SECONDS = (0.1, 2.0)  # the first and the longest pause before it reconnects
 PACKET_IDS = 65_535
 
 
@@ -31,7 +31,7 @@ class MqttRefusedError(AdapterError):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What one device publishes: `count` messages, each with the QoS whose turn it is, at least `pause` s apart."""
+    """What one device publishes: `count` messages at least `pause` seconds apart, cycling through `qos`."""
 
     host: str
     port: int
@@ -47,14 +47,14 @@ class Series:
 
 
 class Publisher:
-    """`payload` makes the payload of a number; `acknowledged` is called at each PUBACK that says success."""
+    """`payload` makes the payload of a number; `acknowledged` is called for each PUBACK that reports success."""
 
     def __init__(self, series: Series, payload: Callable[[int], bytes], acknowledged: Callable[[int], None]) -> None:
         self.series = series
         self.story = Story(series.name)
         self.latencies: list[float] = []  # seconds from the first PUBLISH to its PUBACK
         self.returns = 0
-        self.codes: dict[int, int] = {}  # reason code of 0x80 and more → how often a PUBACK or DISCONNECT said it
+        self.codes: dict[int, int] = {}  # reason code of 0x80 or more → number of PUBACKs and DISCONNECTs with it
         self._payload = payload
         self._acknowledged = acknowledged
         self._next = 1
@@ -67,11 +67,11 @@ class Publisher:
 
     @property
     def done(self) -> bool:
-        """Whether everything is published and answered."""
+        """Whether every message is published and answered."""
         return self._next > self.series.count and not self.story.unanswered
 
     async def run(self) -> None:
-        """Publish the series. Raises MqttUnreachableError, MqttRefusedError if the first connection fails."""
+        """Publish the series. Raises MqttUnreachableError or MqttRefusedError if the first connection fails."""
         pause, longest = RETURN_SECONDS
         await self._connect()
         while True:
@@ -115,7 +115,7 @@ class Publisher:
         self._window = min(series.window, packets.receive_maximum(body, series.level))
 
     async def _connected(self) -> None:
-        """Send again what has no answer, then go on. Raises OSError and EOFError when the connection breaks."""
+        """Resend unanswered messages, then continue. Raises OSError or EOFError when the connection breaks."""
         self.story.connected()
         again = self.story.unanswered
         self._owed.clear()

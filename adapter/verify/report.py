@@ -1,4 +1,4 @@
-"""What a proof found, for people and for programs."""
+"""The result of a proof, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds."""
+    """Percentiles in milliseconds."""
 
     p50: float
     p90: float
@@ -22,7 +22,7 @@ class Latency:
 
 
 def latency(seconds: Sequence[float]) -> Latency | None:
-    """The percentiles (nearest rank) of some durations; None when there are none."""
+    """Return the percentiles (nearest rank) of durations in seconds; None if there are none."""
     if not seconds:
         return None
     ordered = sorted(seconds)
@@ -32,10 +32,10 @@ def latency(seconds: Sequence[float]) -> Latency | None:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Messages, but for `checked` (PUBACKs), `returns` (connections) and `codes` (reason code → answers)."""
+    """Counts of messages, except `checked` (PUBACKs), `returns` (connections) and `codes` (reason code → answers)."""
 
     run_id: str
-    complete: bool  # within the time given
+    complete: bool  # everything was answered within the time limit
     seconds: float
     verdict: Verdict
     unanswered: int
@@ -50,25 +50,25 @@ class Report:
 
     @property
     def broken(self) -> dict[str, int]:
-        """The promises that were not kept, and how often."""
+        """The broken promises, and how often each was broken."""
         verdict = self.verdict
         found = {
-            "acknowledged and not in Kafka": verdict.lost,
+            "acknowledged, but not in Kafka": verdict.lost,
             "first occurrences out of order": verdict.reordered,
             "PUBACKs out of order": verdict.disordered,
             "PUBACKs before the record could be read": self.before_record,
-            "refused, and in Kafka": verdict.refused_but_there,
-            "in Kafka, and never sent": verdict.strangers,
+            "refused, but in Kafka": verdict.refused_but_there,
+            "in Kafka, but never sent": verdict.strangers,
         }
         return {name: count for name, count in found.items() if count}
 
     @property
     def proved(self) -> bool:
-        """Whether something was acknowledged at all, and no promise was broken."""
+        """Whether messages were acknowledged and no promise was broken."""
         return not self.broken and self.verdict.acknowledged > 0
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return the fields for JSON."""
         return {
             **asdict(self),
             "codes": {f"0x{code:02x}": count for code, count in self.codes.items()},
@@ -77,7 +77,7 @@ class Report:
         }
 
     def as_text(self) -> str:
-        """A table."""
+        """Render a table."""
         verdict = self.verdict
         rows: list[tuple[str, object]] = [
             ("messages published", f"{verdict.messages} in {self.seconds:.1f} s"),
@@ -86,15 +86,15 @@ class Report:
             ("QoS 1 without an answer", self.unanswered),
             ("QoS 0 not in Kafka", self.qos_0_not_there),
             ("records read back", verdict.records),
-            ("connections that had to come back", self.returns),
-            ("duplicates of what devices sent again", verdict.repeated),
-            ("duplicates of the producer's making", verdict.unexplained),
-            ("acknowledged and not in Kafka", verdict.lost),
+            ("reconnections", self.returns),
+            ("duplicates that devices sent", verdict.repeated),
+            ("duplicates that the producer made", verdict.unexplained),
+            ("acknowledged, but not in Kafka", verdict.lost),
             ("first occurrences out of order", verdict.reordered),
             ("PUBACKs out of order", verdict.disordered),
             ("PUBACKs before the record could be read", f"{self.before_record} of {self.checked} checked"),
-            ("refused, and in Kafka", verdict.refused_but_there),
-            ("in Kafka, and never sent", verdict.strangers),
+            ("refused, but in Kafka", verdict.refused_but_there),
+            ("in Kafka, but never sent", verdict.strangers),
         ]
         for name, times in (("PUBLISH to PUBACK, ms", self.puback), ("PUBLISH to consumer, ms", self.consumer)):
             if times is not None:
@@ -102,7 +102,7 @@ class Report:
         rows += [(f"answers with reason code 0x{code:02x}", count) for code, count in sorted(self.codes.items())]
         lines = [f"{name:<42}{value}" for name, value in rows]
         if not self.complete:
-            lines.append("The time was up before everything was answered.")
+            lines.append("The time limit passed before everything was answered.")
         if self.broken:
             lines.append("BROKEN: " + "; ".join(f"{name}: {count}" for name, count in self.broken.items()))
         elif self.proved:

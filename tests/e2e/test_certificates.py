@@ -145,14 +145,14 @@ def test_a_renewed_certificate_is_shown_to_new_connections_and_old_ones_go_on(si
             site.adapter.process.send_signal(signal.SIGHUP)
         wait(lambda: site.serial() != before)
         assert answer(old, PINGREQ, 2) == PINGRESP
-    assert any(line["event"] == "certificates renewed" for line in site.adapter.log_lines())
+    assert any(line["event"] == "certificates reloaded" for line in site.adapter.log_lines())
 
 
 def test_files_that_cannot_be_used_leave_the_certificate_as_it_is(site: Site) -> None:
     before = site.serial()
     (site.folder / "server.pem").write_text("half of it")
     site.adapter.process.send_signal(signal.SIGHUP)
-    wait(lambda: "certificates cannot be renewed, the old ones stay" in site.adapter.output())
+    wait(lambda: "certificates cannot be reloaded, the old ones stay" in site.adapter.output())
     assert site.serial() == before
 
 
@@ -161,7 +161,7 @@ def test_a_revoked_certificate_is_refused(site: Site) -> None:
         assert answer(device, connect("any"), 4) == CONNACK_OK
     site.revoke(site.device[0])
     site.adapter.process.send_signal(signal.SIGHUP)
-    wait(lambda: "certificates renewed" in site.adapter.output())
+    wait(lambda: "certificates reloaded" in site.adapter.output())
     with pytest.raises(ssl.SSLError, match="REVOKED"):
         site.open(site.device)
     wait(lambda: "certificate revoked" in site.adapter.output())

@@ -116,7 +116,7 @@ async def test_acknowledged_messages_that_are_lost_are_found(own_kafka: KafkaBro
         await asyncio.to_thread(own_kafka.start)
         assert await asyncio.to_thread(running.process.wait, 60) == 1
         report = json.loads(running.stdout)
-    assert report["broken"]["acknowledged and not in Kafka"] > 0
+    assert report["broken"]["acknowledged, but not in Kafka"] > 0
 
 
 def test_what_is_not_there_is_said_in_one_line(kafka: KafkaBroker, tenant: str, tmp_path: Path) -> None:
