@@ -19,7 +19,7 @@ class Pipeline(Protocol):
     """The delivery pipeline."""
 
     @property
-    def counters(self) -> DeliveryCounters:
+    def counters(self) -> DeliveryCounters: ...
     def fill(self) -> Mapping[str, int]:
         """Return `lanes`, `queued_runs` and `in_flight_records`."""
 
