@@ -29,18 +29,18 @@ _QOS_3 = 3
 
 
 def peek_level(body: bytes) -> int | None:
-    """The level, 4 or 5, in which to refuse this CONNECT; None when it is not MQTT's. Never raises."""
+    """The protocol level, 4 or 5, in which to refuse this CONNECT; None if it is not MQTT. Never raises."""
     size = int.from_bytes(body[:2], "big")
     if len(body) <= 2 + size or body[2 : 2 + size] not in (_NAME, _NAME_3_1):
         return None
-    # mosquitto's bridges set the top bit at first: refused with 3.1.1's return code 1 they try without, else never.
+    # A mosquitto bridge first sets the top bit; it tries again without it only after 3.1.1's return code 1.
     return MQTT_5 if body[2 + size] & ~_BRIDGE >= MQTT_5 else MQTT_3_1_1
 
 
 def decode_connect(body: bytes) -> Connect:
-    """A CONNECT without its fixed header.
+    """Decode a CONNECT without its fixed header.
 
-    Raises ConnectRefusedError for what has a CONNACK of its own, ProtocolError for all else that is wrong.
+    Raises ConnectRefusedError if the standard has a CONNACK code for the fault, else ProtocolError.
     """
     reader = Reader(body)
     name = reader.binary()
@@ -74,7 +74,7 @@ def decode_connect(body: bytes) -> Connect:
         username=username,
         password=password,
         will=will,
-        # Absent properties mean what section 3.1.2.11 says.
+        # The defaults of absent properties are those of section 3.1.2.11.
         session_expiry=properties.get(Property.SESSION_EXPIRY_INTERVAL, 0),
         receive_maximum=properties.get(Property.RECEIVE_MAXIMUM, 65_535),
         maximum_packet_size=properties.get(Property.MAXIMUM_PACKET_SIZE),

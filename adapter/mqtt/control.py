@@ -1,4 +1,4 @@
-"""What becomes of a packet that is neither CONNECT nor PUBLISH, in an open session."""
+"""Control packets of an open session other than CONNECT and PUBLISH."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from adapter.mqtt.session import Session
 
 
-_REFUSES = b"\x80"  # reason codes from here on
+_REFUSES = b"\x80"  # the lowest reason code of a failure
 
 
 def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None:
-    """Answer the packet, or close for it. Raises ProtocolError."""
+    """Answer the packet, or end the session. Raises ProtocolError."""
     level = session.level
     match kind:
         case PacketType.PINGREQ:
@@ -33,7 +33,7 @@ def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None
         case PacketType.DISCONNECT:
             _disconnect(session, body)
         case PacketType.SUBSCRIBE:
-            # There is nothing to subscribe to. Every filter is refused; the connection goes on [MQTT-3.8.4-1].
+            # There is nothing to subscribe to. Every filter is refused; the connection stays open [MQTT-3.8.4-1].
             packet_id, count = decode_subscribe(body, level)
             _answer(session, encode_suback(level, packet_id, count, ReasonCode.IMPLEMENTATION_SPECIFIC_ERROR))
         case PacketType.UNSUBSCRIBE:
@@ -44,12 +44,12 @@ def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None
         case PacketType.PUBACK | PacketType.PUBREC | PacketType.PUBCOMP:
             _take_stray_acknowledgement(session, kind, body)
         case _:
-            # Packets that only servers send, AUTH without a method.
+            # packets that only servers send, and AUTH without an authentication method
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"{kind.name} is not expected here")
 
 
 def _answer(session: Session, packet: bytes) -> None:
-    """Answer, or say that the answer does not fit [MQTT-3.1.2-24]: the device would wait for it for ever."""
+    """Answer; if the answer is too large [MQTT-3.1.2-24], end the session, because the device would wait for ever."""
     limit = session.peer_packet_limit
     if limit is not None and len(packet) > limit:
         raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the answer is larger than its Maximum Packet Size")
@@ -57,9 +57,9 @@ def _answer(session: Session, packet: bytes) -> None:
 
 
 def _take_stray_acknowledgement(session: Session, kind: PacketType, body: bytes) -> None:
-    """We have sent no PUBLISH; what a device remembers of another server must not keep it away from this one.
+    """Ignore it: the server never sends a PUBLISH, so the device remembers it from another server.
 
-    A PUBREC is answered, so that the device forgets it [MQTT-4.3.3-4], unless it is a refusal itself.
+    A PUBREC is answered, so that the device discards it [MQTT-4.3.3-4], unless it is a refusal itself.
     """
     packet_id = Reader(body).packet_id()
     if kind is PacketType.PUBREC and body[2:3] < _REFUSES:
@@ -68,7 +68,7 @@ def _take_stray_acknowledgement(session: Session, kind: PacketType, body: bytes)
 
 
 def _release(session: Session, packet_id: bytes) -> None:
-    """Whatever it is: the device has to hear that it is free [MQTT-4.3.3-2, 5.0: 4.3.3-11]."""
+    """Answer every PUBREL, also of an unknown identifier [MQTT-4.3.3-2, 5.0: 4.3.3-11]."""
     code = ReasonCode.SUCCESS
     if not session.release(packet_id) and session.level == MQTT_5:
         code = ReasonCode.PACKET_IDENTIFIER_NOT_FOUND

@@ -11,7 +11,7 @@ from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import NONE, Property, decode_properties
 from adapter.reasons import ReasonCode
 
-# What a client may say (5.0 table 3-10).
+# The reason codes that a client may send (5.0 table 3-10).
 _FROM_CLIENT = frozenset(
     {
         ReasonCode.SUCCESS,
@@ -34,14 +34,14 @@ _FROM_CLIENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Disconnect:
-    """`session_expiry` in seconds; None: as in the CONNECT."""
+    """`session_expiry` is in seconds; None: as in the CONNECT."""
 
     code: ReasonCode = ReasonCode.SUCCESS
     session_expiry: int | None = None
 
 
 def decode_disconnect(body: bytes, level: int) -> Disconnect:
-    """A DISCONNECT without its fixed header. Raises ProtocolError."""
+    """Decode a DISCONNECT without its fixed header. Raises ProtocolError."""
     if level != MQTT_5:
         if body:
             raise MalformedPacketError("a DISCONNECT has no body in MQTT 3.1.1 (3.14)")

@@ -1,4 +1,4 @@
-"""Where a packet ends: the fixed header (3.1.1 section 2.2, 5.0 section 2.1)."""
+"""The fixed header and its Remaining Length (3.1.1 section 2.2, 5.0 section 2.1)."""
 
 from adapter.errors import MalformedPacketError
 
@@ -6,10 +6,10 @@ _CONTINUES = 0x80
 
 
 def remaining_length(data: bytes | bytearray, at: int, *, minimal: bool = False) -> tuple[int, int] | None:
-    """The Remaining Length that stands at `at`, and where the body begins; None while bytes are missing.
+    """Decode the Remaining Length at `at`; returns it and the offset of the body, or None while bytes are missing.
 
-    Raises MalformedPacketError when it takes more than four bytes, or with `minimal` more bytes than it must: 5.0
-    forbids that [MQTT-1.5.5-1], 3.1.1 does not.
+    Raises MalformedPacketError for more than four bytes, and with `minimal` for an encoding that is longer than
+    necessary: 5.0 forbids it [MQTT-1.5.5-1], 3.1.1 does not.
     """
     value = 0
     for shift in (0, 7, 14, 21):
@@ -26,6 +26,6 @@ def remaining_length(data: bytes | bytearray, at: int, *, minimal: bool = False)
 
 
 def packet_size(data: bytes | bytearray) -> int:
-    """How many bytes the packet that `data` begins with has in all, as far as can be told: more than it has now."""
+    """The size of the packet at the beginning of `data`; one more byte than there is, while it is unknown."""
     length = remaining_length(data, 1)
     return len(data) + 1 if length is None else length[0] + length[1]

@@ -1,7 +1,7 @@
-"""What the front end needs from the rest of the adapter, as Protocols; `service.py` brings the objects.
+"""What the front end needs from the rest of the adapter, as Protocols; `service.py` provides the objects.
 
-Answers that may take a while (a plugin, Kafka's metadata) come through a `done` callback, so that the session
-itself stays free of I/O. `done` may be called after the connection has gone; the session then ignores it.
+Answers that may take a while (plugins, Kafka's metadata) arrive through a `done` callback, so that the session does no
+I/O. `done` may be called after the connection has ended; the session then ignores it.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from adapter.peer import Peer
 
 
 class Timers(Protocol):
-    """The clock, monotonic, in seconds, and later calls; an event loop is one."""
+    """A monotonic clock in seconds, and timers; an event loop is one."""
 
     def time(self) -> float:
         """Seconds on a monotonic clock."""
@@ -29,20 +29,20 @@ class Wire(Protocol):
         """Send, in order, without waiting."""
 
     def pause_reading(self) -> None:
-        """Read no more from the socket: TCP tells the device to wait."""
+        """Stop reading the socket: TCP's flow control makes the device wait."""
 
     def resume_reading(self) -> None:
         """Read again."""
 
     def close(self) -> None:
-        """Close after what was written has left."""
+        """Close after everything written has been sent."""
 
 
 class LookUp(Protocol):
     """A question that is not answered yet; asyncio's tasks are one."""
 
     def cancel(self) -> object:
-        """Nobody waits for the answer any more: `done` is not called."""
+        """The answer is not wanted any more: `done` is not called."""
 
 
 class Gate(Protocol):
@@ -51,17 +51,17 @@ class Gate(Protocol):
     def authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
     ) -> None:
-        """Decide on a CONNECT from `peer`; `done` gets the answer, now or later, once."""
+        """Authenticate a CONNECT from `peer`; `done` gets the answer once, now or later."""
 
     def resolve(
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]
     ) -> Route | Refusal | LookUp:
-        """The route of a publish, or why there is none. A LookUp: not known yet, `done` will get it, once."""
+        """The route of a publish, or its refusal. A LookUp: not known yet, `done` will get it once."""
 
     def authorise(
         self, identity: Identity, header: PublishHeader, done: Callable[[RecordTemplate | Refusal], None]
     ) -> RecordTemplate | Refusal | None:
-        """The record of a message to come, or why it may not be; Kafka is not asked. None: `done` will get it, once."""
+        """The record of a future message, or its refusal, without asking Kafka. None: `done` will get it once."""
 
     def bind(self, template: RecordTemplate, done: Callable[[Route | Refusal], None]) -> Route | Refusal | None:
-        """The route of a record that `authorise` made. None: Kafka has to be asked, `done` will get it, once."""
+        """The route of a record made by `authorise`. None: Kafka must be asked, and `done` will get it once."""

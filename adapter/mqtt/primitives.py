@@ -1,4 +1,4 @@
-"""The data types that MQTT packets are made of (3.1.1 section 1.5, 5.0 section 1.5): read with checks, and written."""
+"""MQTT's data types (section 1.5 of both specifications): decoded with checks, and encoded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LARGEST_VARINT = 268_435_455
 
 
 def utf8(raw: bytes) -> str:
-    """A UTF-8 string; a byte order mark in front stays part of it [MQTT-1.5.3-3, 5.0: 1.5.4-3].
+    """Decode a UTF-8 string; a leading byte order mark is kept [MQTT-1.5.3-3, 5.0: 1.5.4-3].
 
-    Raises MalformedPacketError for ill-formed bytes, surrogates among them, and for U+0000.
+    Raises MalformedPacketError for ill-formed bytes, including surrogates, and for U+0000.
     """
     try:
         text = raw.decode()
@@ -24,7 +24,7 @@ def utf8(raw: bytes) -> str:
 
 
 class Reader:
-    """Reads one packet's body from front to end; every method raises MalformedPacketError when bytes are missing."""
+    """Reads a packet's body from front to end; every method raises MalformedPacketError if bytes are missing."""
 
     __slots__ = ("_data", "_end", "pos")
 
@@ -35,7 +35,7 @@ class Reader:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything is read."""
+        """Whether everything has been read."""
         return self.pos >= self._end
 
     def take(self, size: int) -> bytes:
@@ -84,14 +84,14 @@ class Reader:
         raise MalformedPacketError("a variable byte integer is longer than four bytes (1.5.5)")
 
     def packet_id(self) -> bytes:
-        """A packet identifier, as it stands on the wire; never 0."""
+        """A packet identifier, as on the wire; never 0."""
         raw = self.take(2)
         if raw == b"\0\0":
             raise MalformedPacketError("packet identifier 0 [MQTT-2.3.1-1, 5.0: 2.2.1-3]")
         return raw
 
     def part(self) -> Reader:
-        """A reader for the next bytes, whose number stands in front as a variable byte integer: a property list."""
+        """A reader for a property list, whose length precedes it as a variable byte integer."""
         size = self.varint()
         after = self.pos + size
         if after > self._end:
@@ -107,7 +107,7 @@ class Reader:
 
 
 def encode_varint(value: int) -> bytes:
-    """A variable byte integer [MQTT-1.5.5-1]."""
+    """Encode a variable byte integer [MQTT-1.5.5-1]."""
     assert 0 <= value <= _LARGEST_VARINT
     out = bytearray()
     while True:
@@ -119,7 +119,7 @@ def encode_varint(value: int) -> bytes:
 
 
 def encode_text(text: str) -> bytes:
-    """A UTF-8 string with its length, which the caller keeps to 65,535 bytes."""
+    """Encode a UTF-8 string with its length; the caller ensures at most 65,535 bytes."""
     raw = text.encode()
     assert len(raw) <= _LONGEST_STRING
     return len(raw).to_bytes(2, "big") + raw

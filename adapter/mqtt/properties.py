@@ -1,4 +1,4 @@
-"""The properties of MQTT 5.0 (section 2.2.2): which there are, where they may stand, and what they may say."""
+"""The properties of MQTT 5.0 (section 2.2.2): identifiers, the packets they are allowed in, and their values."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from adapter.reasons import Limit, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WILL = 0  # the Will's own properties are a packet type of their own for the table below
+WILL = 0  # in the table below, Will Properties count as a packet type
 
 
 class Property(IntEnum):
-    """Identifiers (table 2-4)."""
+    """Property identifiers (table 2-4)."""
 
     PAYLOAD_FORMAT_INDICATOR = 0x01
     MESSAGE_EXPIRY_INTERVAL = 0x02
@@ -51,7 +51,7 @@ class Property(IntEnum):
 
 
 class Form(Enum):
-    """How a value is written."""
+    """The data type of a value."""
 
     FLAG = "flag"  # a byte that is 0 or 1
     U16 = "u16"
@@ -64,7 +64,7 @@ class Form(Enum):
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """Where a client may send it (`packets`), where only a server may (`from_server`), and which code a 0 deserves."""
+    """The packets in which a client may send it, or only a server may, and the reason code for a value of 0."""
 
     form: Form
     packets: frozenset[int]
@@ -102,7 +102,7 @@ _RULES: dict[int, _Rule] = {
     ),
     Property.MAXIMUM_PACKET_SIZE: _rule(Form.U32, _P.CONNECT, zero=ReasonCode.PROTOCOL_ERROR),
     Property.SERVER_REFERENCE: _rule(Form.TEXT, from_server=_P.DISCONNECT),
-    # These stand in a CONNACK only (section 2.2.2.2), which no client may send.
+    # Only a CONNACK has these (section 2.2.2.2), and no client may send one.
     Property.ASSIGNED_CLIENT_IDENTIFIER: _rule(Form.TEXT),
     Property.SERVER_KEEP_ALIVE: _rule(Form.U16),
     Property.RESPONSE_INFORMATION: _rule(Form.TEXT),
@@ -123,7 +123,7 @@ _READ: dict[Form, Callable[[Reader], Any]] = {
     Form.BINARY: Reader.binary,
     Form.PAIR: Reader.pair,
 }
-# We send no others.
+# The forms of the properties that the server sends.
 _WRITE: dict[Form, Callable[[Any], bytes]] = {
     Form.FLAG: lambda value: bytes([value]),
     Form.U16: lambda value: value.to_bytes(2, "big"),
@@ -135,13 +135,13 @@ _WRITE: dict[Form, Callable[[Any], bytes]] = {
 
 @dataclass(frozen=True, slots=True)
 class Properties:
-    """What a packet's property list says: the single values by identifier, and the user properties in order."""
+    """A decoded property list: single values by identifier, and the user properties in order."""
 
     values: dict[Property, Any]
     user: tuple[tuple[str, str], ...]
 
     def get(self, name: Property, default: Any = None) -> Any:
-        """The value, or the default that the specification gives an absent one."""
+        """The value, or the standard's default if it is absent."""
         return self.values.get(name, default)
 
 
@@ -149,7 +149,7 @@ NONE = Properties({}, ())
 
 
 def decode_properties(reader: Reader, packet: int) -> Properties:
-    """Read a property list to the end of `reader`. Raises ProtocolError with the code of sections 2.2.2.2 and 4.13."""
+    """Decode a property list to the end of `reader`. Raises ProtocolError (2.2.2.2 and 4.13 say with which code)."""
     values: dict[Property, Any] = {}
     user: list[tuple[str, str]] = []
     while not reader.at_end:
@@ -178,5 +178,5 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
 
 
 def encode_property(name: Property, value: Any) -> bytes:
-    """One property of a packet of ours, without its list's length."""
+    """Encode one property."""
     return encode_varint(name) + _WRITE[_RULES[name].form](value)

@@ -1,7 +1,7 @@
-"""The PROXY protocol, versions 1 and 2: a load balancer says, before all else, whose connection it passes on.
+"""The PROXY protocol, versions 1 and 2: a load balancer begins a connection with the address of its client.
 
-As https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt has it, for stream sockets. Who may say it is the
-listener's business: whoever may say anything may claim any address.
+Specified in https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt, here for stream sockets. The listener decides
+who may send it, because whoever may can claim any address.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from adapter.mqtt.layers import Base, Bytes
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-_FIXED = len(SIGNATURE) + 4  # and version, command, family, length
+_FIXED = len(SIGNATURE) + 4  # and the bytes of version and command, family, and length
 _VERSION_2 = 0x20
-_LOCAL = 0x20  # version 2 and the command: the proxy speaks for itself, as for a health check
+_LOCAL = 0x20  # version 2, command LOCAL: a connection of the proxy itself, such as a health check
 _PROXY = 0x21
 _UNSPECIFIED, _TCP4, _TCP6, _UNIX = 0x00, 0x11, 0x21, 0x31
 _ADDRESS_BYTES = {_UNSPECIFIED: 0, _TCP4: 12, _TCP6: 36, _UNIX: 216}
 _TLV_HEAD = 3  # type, and length in two bytes
-# Addresses take 216 bytes at most, the rest is what proxies add (names, TLS, a unique identifier).
+# Addresses take at most 216 bytes; the rest is for what proxies add (names, TLS, a unique identifier).
 LARGEST = 4096
 
 _LINE = b"PROXY "
@@ -38,10 +38,10 @@ _LARGEST_PORT = 65_535
 
 
 def read_header(data: bytes) -> tuple[str | None, int] | None:
-    """Read the header that `data` begins with: the address that it names, and its size in bytes.
+    """Decode the header at the beginning of `data`; returns the client's address and the header's size in bytes.
 
-    The address is None when the header names none: then the connection is the proxy's own. The whole result is None
-    when there is not enough of the header yet. Raises ProtocolError when no header can become of it.
+    The address is None if the header has none: then the connection is the proxy's own. The result is None while the
+    header is incomplete. Raises ProtocolError if it cannot become a header.
     """
     if data[: len(SIGNATURE)] == SIGNATURE[: len(data)]:
         return _read_binary(data)
@@ -99,7 +99,7 @@ def _read_binary(data: bytes) -> tuple[str | None, int] | None:
 
 
 def _check_additions(data: bytes) -> None:
-    """Whether the type-length-values fill the rest exactly; none of them is used."""
+    """Check that the type-length-values fill the rest exactly; none of them is used."""
     place = 0
     while place < len(data):
         place += _TLV_HEAD + int.from_bytes(data[place + 1 : place + _TLV_HEAD], "big")
@@ -112,7 +112,7 @@ def _wrong(text: str) -> ProtocolError:
 
 
 class ProxyHeader:
-    """The layer that is gone when the header is read."""
+    """The layer that is removed once the header is read."""
 
     __slots__ = ("_base", "_head", "above", "write")
 
@@ -123,7 +123,7 @@ class ProxyHeader:
         self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
-        """Take the header, and let through what comes behind it. Raises ProtocolError."""
+        """Process the header, and pass on what follows it. Raises ProtocolError."""
         self._head += data
         header = read_header(self._head)
         if header is None:
@@ -136,4 +136,4 @@ class ProxyHeader:
             self.above(self._head[size:])
 
     def send_close(self) -> None:
-        """Nothing: the protocol has no words for it."""
+        """Nothing: the protocol has no closing message."""

@@ -1,4 +1,4 @@
-"""What a PUBLISH carries besides bytes that are passed on (5.0 section 3.3.2.3). The framing is `publish_flow.py`'s."""
+"""The properties of a PUBLISH (5.0 section 3.3.2.3). `publish_flow.py` decodes the rest."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def is_text(payload: bytes) -> bool:
 
 
 def decode_publish_properties(data: bytes) -> PublishProperties:
-    """The property list of a PUBLISH, without its length. Raises ProtocolError."""
+    """Decode the property list of a PUBLISH, without its length. Raises ProtocolError."""
     return of_message(decode_properties(Reader(data), PacketType.PUBLISH))
 
 
 def of_message(properties: Properties) -> PublishProperties:
-    """What a property list says of a message, that of a PUBLISH or of a Will. Raises ProtocolError."""
+    """The properties of a message, from those of a PUBLISH or of a Will. Raises ProtocolError."""
     response_topic = properties.get(Property.RESPONSE_TOPIC)
     if response_topic is not None:
         check_topic_name(response_topic)

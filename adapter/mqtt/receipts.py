@@ -1,9 +1,9 @@
-"""The Kafka receipt: where a device's message is, in the PUBACK or PUBREC that acknowledges it.
+"""Kafka receipts: the PUBACK or PUBREC of a message says where in Kafka it is.
 
-A 5.0 device asks for it with the user property `kafka-receipt: true` in its CONNECT, and the CONNACK says the same when
-it will get it. Each acknowledgement then has the user properties `kafka-topic`, `kafka-partition` and `kafka-offset`,
-unless its packet would be larger than the device takes [MQTT-3.4.2-3, 3.5.2-3]. There are none for a device that wants
-no problem information: user properties are forbidden there [MQTT-3.1.2-29].
+A 5.0 device requests them with the user property `kafka-receipt: true` in its CONNECT; if they are granted, the
+CONNACK repeats it. Each acknowledgement then has the user properties `kafka-topic`, `kafka-partition` and
+`kafka-offset`, unless it would exceed the device's Maximum Packet Size [MQTT-3.4.2-3, 3.5.2-3]. With Request Problem
+Information 0 there are none, because user properties are forbidden then [MQTT-3.1.2-29].
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _SUCCESS = b"\0"
 
 
 def asks_for_receipts(connect: Connect) -> bool:
-    """Whether the device wants receipts, and may have user properties."""
+    """Whether the device requests receipts, and may be sent user properties."""
     return connect.level == MQTT_5 and connect.request_problem_information and ASKS in connect.user_properties
 
 
 def encode_receipt(kind: PacketType, packet_id: bytes, place: RecordMetadata, limit: int | None) -> bytes | None:
-    """A PUBACK or PUBREC with success and a receipt; None when it would be larger than the device takes."""
+    """A successful PUBACK or PUBREC with a receipt; None if it would exceed `limit`."""
     topic, partition, offset = place
     listed = _partition(topic, partition)
     if offset >= 0:
@@ -40,7 +40,7 @@ def encode_receipt(kind: PacketType, packet_id: bytes, place: RecordMetadata, li
 
 
 def at_index(place: RecordMetadata, index: int) -> RecordMetadata:
-    """Where the message is that comes so many records later."""
+    """The place of the record `index` records later."""
     topic, partition, offset = place
     return topic, partition, offset + index if offset >= 0 else offset
 

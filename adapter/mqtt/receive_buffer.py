@@ -1,4 +1,4 @@
-"""Bytes of one connection that cannot be taken yet: a packet's first half, or whatever waits with a publish."""
+"""Bytes of one connection that cannot be taken yet: an incomplete packet, or packets behind a waiting publish."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from adapter.mqtt.framing import packet_size, remaining_length
 
 FIXED_HEADER = 2  # bytes, at least
 PINGREQ = b"\xc0\x00"
-# While publishes wait for Kafka so many bytes are held before the socket is read no further: the packets of a device
-# with a handful of messages in flight, and its PINGREQ.
+# While publishes wait for Kafka, reading stops when this many bytes are held: enough for the packets of a device with a
+# handful of messages in flight, and its PINGREQ.
 READ_AHEAD = 4096
 
 
 class ReceiveBuffer:
-    """Begins with the first byte of a packet. `read_at` (monotonic seconds) is when the last of it was read."""
+    """Begins at the first byte of a packet. `read_at` (monotonic seconds) is the time of the last read."""
 
     __slots__ = ("_data", "_need", "_seen", "read_at")
 
@@ -24,33 +24,33 @@ class ReceiveBuffer:
             self._need = packet_size(self._data)
         except MalformedPacketError:  # said in its turn
             self._need = 0
-        self._seen = 0  # where the first packet begins that was not looked at for pings; maybe behind the data
+        self._seen = 0  # offset of the first packet not searched for pings; may be beyond the data
 
     def add(self, data: bytes, read_at: float) -> None:
-        """Hold more."""
+        """Append bytes."""
         self._data += data
         self.read_at = read_at
 
     @property
     def bytes(self) -> bytes:
-        """All of it."""
+        """All held bytes."""
         return bytes(self._data)
 
     @property
     def complete(self) -> bool:
-        """Whether the first packet may be whole now."""
+        """Whether the first packet may be complete now."""
         return len(self._data) >= self._need
 
     @property
     def enough(self) -> bool:
-        """Whether to read no further."""
+        """Whether to stop reading ahead."""
         return len(self._data) >= READ_AHEAD
 
     def take_pings(self) -> int:
-        """Cut out the PINGREQ packets, which need not wait for the publishes in front of them; returns how many."""
+        """Remove the PINGREQ packets, which need not wait for the publishes in front; returns how many there were."""
         data = self._data
         seen = self._seen
-        kept: list[bytearray] = []  # what is not a ping, in pieces
+        kept: list[bytearray] = []  # pieces between the pings
         begin = pings = 0
         while len(data) - seen >= FIXED_HEADER:
             if data[seen : seen + len(PINGREQ)] == PINGREQ:

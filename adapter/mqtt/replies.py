@@ -1,6 +1,6 @@
-"""The packets that we send (sections 3.2, 3.4, 3.9, 3.11, 3.13, 3.14).
+"""The packets that the server sends (sections 3.2, 3.4 to 3.7, 3.9, 3.11, 3.13, 3.14).
 
-Where a packet has a Reason String and would be larger than the client takes, it goes without
+A Reason String that would make a packet larger than the client accepts is left out
 [MQTT-3.2.2-19, 3.4.2-2, 3.14.2-3]. `limit` is the client's Maximum Packet Size in bytes, or None.
 """
 
@@ -15,9 +15,9 @@ from adapter.mqtt.properties import Property, encode_property
 from adapter.reasons import ReasonCode
 
 PINGRESP = b"\xd0\x00"
-_REFUSED_3_1_1 = 0x80  # the only return code of a SUBACK that refuses (3.1.1 section 3.9.3)
+_REFUSED_3_1_1 = 0x80  # SUBACK return code "Failure" (3.1.1 section 3.9.3)
 
-# CONNACK return codes of 3.1.1 (section 3.2.2.3) for the reason codes of 5.0; all that is not named is "unavailable".
+# CONNACK return codes of 3.1.1 (section 3.2.2.3) by reason code of 5.0; all others become "Server unavailable".
 _RETURN_CODES = {
     ReasonCode.SUCCESS: 0,
     ReasonCode.UNSUPPORTED_PROTOCOL_VERSION: 1,
@@ -25,7 +25,7 @@ _RETURN_CODES = {
     ReasonCode.BAD_USER_NAME_OR_PASSWORD: 4,
     ReasonCode.NOT_AUTHORIZED: 5,
     ReasonCode.BANNED: 5,
-    # A Will that is refused for good: "not authorized" is the only code that does not ask for another try.
+    # A Will that is refused for good: "not authorized" is the only code that does not invite another attempt.
     ReasonCode.TOPIC_NAME_INVALID: 5,
     ReasonCode.PAYLOAD_FORMAT_INVALID: 5,
     ReasonCode.PACKET_TOO_LARGE: 5,
@@ -36,7 +36,7 @@ _UNAVAILABLE = 3
 
 @dataclass(frozen=True, slots=True)
 class ConnackProperties:
-    """What a 5.0 CONNACK may say (section 3.2.2.3); None: not said, so the specification's default holds."""
+    """The properties of a 5.0 CONNACK (section 3.2.2.3); None: absent, which means the standard's default."""
 
     session_expiry: int | None = None
     receive_maximum: int | None = None
@@ -68,7 +68,7 @@ def encode_connack(
     properties: ConnackProperties = _NO_PROPERTIES,
     limit: int | None = None,
 ) -> bytes:
-    """Answer a CONNECT in the form of its version."""
+    """A CONNACK of the client's protocol level."""
     if level != MQTT_5:
         return bytes([PacketType.CONNACK << 4, 2, session_present, _RETURN_CODES.get(code, _UNAVAILABLE)])
     listed = b"".join(
@@ -90,32 +90,32 @@ def encode_ack(
     *,
     limit: int | None = None,
 ) -> bytes:
-    """PUBACK, PUBREC, PUBREL or PUBCOMP; 3.1.1 can only say yes."""
+    """PUBACK, PUBREC, PUBREL or PUBCOMP; in 3.1.1 they have no reason code."""
     if code is ReasonCode.SUCCESS:
         return _packet(kind, packet_id)
     head = packet_id + bytes(
         [code]
-    )  # by itself it needs no property length (3.4.2.2.1, 3.5.2.2.1, 3.6.2.2.1, 3.7.2.2.1)
+    )  # without properties the property length is omitted (3.4.2.2.1, 3.5.2.2.1, 3.6.2.2.1, 3.7.2.2.1)
     return _explained(kind, head, b"", reason_string, limit) or _packet(kind, head)
 
 
 def encode_suback(level: int, packet_id: bytes, count: int, code: ReasonCode) -> bytes:
-    """Refuse `count` filters, each by itself [MQTT-3.8.4-5, 5.0: 3.8.4-6]."""
+    """A SUBACK that refuses `count` filters [MQTT-3.8.4-5, 5.0: 3.8.4-6]."""
     if level == MQTT_5:
         return _packet(PacketType.SUBACK, packet_id + b"\0" + bytes([code]) * count)
     return _packet(PacketType.SUBACK, packet_id + bytes([_REFUSED_3_1_1]) * count)
 
 
 def encode_unsuback(level: int, packet_id: bytes, count: int, code: ReasonCode) -> bytes:
-    """Answer an UNSUBSCRIBE of `count` filters."""
+    """An UNSUBACK for `count` filters."""
     if level == MQTT_5:
         return _packet(PacketType.UNSUBACK, packet_id + b"\0" + bytes([code]) * count)
     return _packet(PacketType.UNSUBACK, packet_id)
 
 
 def encode_disconnect(code: ReasonCode, reason_string: str | None = None, *, limit: int | None = None) -> bytes:
-    """Say why we close; 5.0 only."""
-    head = bytes([code])  # by itself it needs no property length (3.14.2.2.1)
+    """A DISCONNECT with the reason; 5.0 only."""
+    head = bytes([code])  # without properties the property length is omitted (3.14.2.2.1)
     return _explained(PacketType.DISCONNECT, head, b"", reason_string, limit) or _packet(PacketType.DISCONNECT, head)
 
 
@@ -126,7 +126,7 @@ def _packet(kind: PacketType, body: bytes) -> bytes:
 def _explained(
     kind: PacketType, head: bytes, listed: bytes, reason_string: str | None, limit: int | None
 ) -> bytes | None:
-    """A packet with its property list and the Reason String; None when there is none, or no room for it."""
+    """The packet with the Reason String added to its properties; None if there is none, or no room for it."""
     if reason_string is None:
         return None
     listed += encode_property(Property.REASON_STRING, reason_string)

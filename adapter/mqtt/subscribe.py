@@ -1,4 +1,4 @@
-"""SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10): read and checked, so that they can be refused in good form."""
+"""SUBSCRIBE and UNSUBSCRIBE (sections 3.8 and 3.10): decoded and validated, so that each filter can be refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from adapter.mqtt.properties import decode_properties
 from adapter.mqtt.topic_names import SHARED, check_topic_filter
 from adapter.reasons import Limit, ReasonCode
 
-MAX_FILTERS = 1000  # in one packet: reading it must not take long
+MAX_FILTERS = 1000  # in one packet: decoding it must not take long
 _QOS = 0x03
 _QOS_3 = 3
 _NO_LOCAL = 0x04
@@ -21,7 +21,7 @@ _RESERVED_3_1_1 = 0xFC
 
 
 def decode_subscribe(body: bytes, level: int) -> tuple[bytes, int]:
-    """The packet identifier, as on the wire, and the number of filters. Raises ProtocolError."""
+    """Return the packet identifier, as on the wire, and the number of filters. Raises ProtocolError."""
     reader, packet_id = _begin(body, level, PacketType.SUBSCRIBE)
     count = 0
     while not reader.at_end:
@@ -32,7 +32,7 @@ def decode_subscribe(body: bytes, level: int) -> tuple[bytes, int]:
 
 
 def decode_unsubscribe(body: bytes, level: int) -> tuple[bytes, int]:
-    """The packet identifier, as on the wire, and the number of filters. Raises ProtocolError."""
+    """Return the packet identifier, as on the wire, and the number of filters. Raises ProtocolError."""
     reader, packet_id = _begin(body, level, PacketType.UNSUBSCRIBE)
     count = 0
     while not reader.at_end:
@@ -48,7 +48,7 @@ def _one_more(count: int) -> int:
 
 
 def _begin(body: bytes, level: int, packet: PacketType) -> tuple[Reader, bytes]:
-    """What both have in front of their filters, of which there must be one."""
+    """Decode what both have in front of their filters, of which there must be at least one."""
     reader = Reader(body)
     packet_id = reader.packet_id()
     if level == MQTT_5:
@@ -59,14 +59,14 @@ def _begin(body: bytes, level: int, packet: PacketType) -> tuple[Reader, bytes]:
 
 
 def _check_filter(text: str, level: int) -> bool:
-    """Check a topic filter; whether it is a shared subscription's, which only 5.0 knows."""
+    """Check a topic filter. Returns whether it is a shared subscription's, which only 5.0 has."""
     shared = level == MQTT_5 and text.startswith(SHARED)
     check_topic_filter(text, shared=shared)
     return shared
 
 
 def _check_options(options: int, level: int, *, shared: bool) -> None:
-    """The byte behind a topic filter (5.0 section 3.8.3.1); 3.1.1 has the QoS only, and all else reserved."""
+    """Check the subscription options (5.0 section 3.8.3.1); in 3.1.1 all bits but the QoS are reserved."""
     reserved = _RESERVED_5 if level == MQTT_5 else _RESERVED_3_1_1
     if options & reserved:
         raise MalformedPacketError("reserved subscription options [MQTT-3-8.3-4, 5.0: 3.8.3-5]")

@@ -1,7 +1,7 @@
-"""TLS on a connection: OpenSSL between two buffers in memory, so that reading, pausing and closing stay the socket's.
+"""TLS through OpenSSL's memory BIOs, so that reading, pausing and closing stay with the plain socket.
 
-asyncio's own TLS transport would do as much, but reads a socket of its own accord up to 256 KiB ahead of a session that
-is paused, cannot half-close, and takes no bytes that were read before it (a PROXY header comes first).
+asyncio's own TLS transport is not used: it reads up to 256 KiB ahead of a paused session, cannot half-close, and takes
+no bytes that were read before it was created (a PROXY header comes first).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from adapter.mqtt.layers import Base, Bytes
 
-# A record holds 16 KiB; larger reads save calls when several have come.
+# A record holds 16 KiB; a larger read saves calls if several have arrived.
 READ_SIZE = 65_536
 
 _ALTERNATIVE_NAMES = {"DNS": "dns", "URI": "uri", "email": "email", "IP Address": "ip"}
@@ -37,7 +37,7 @@ _SHORT = {
 
 
 class TlsLayer:
-    """The server's side. `context` is asked for once, when the connection comes: a renewed one is for later ones."""
+    """The server side of TLS. `context` is called once per connection: a renewed one applies to later connections."""
 
     __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_tls", "above")
 
@@ -51,7 +51,7 @@ class TlsLayer:
         self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
-        """Take records, and the handshake before them. Raises ProtocolError."""
+        """Process records, and the handshake before them. Raises ProtocolError."""
         self._incoming.write(data)
         if not self._open and not self._shake_hands():
             return
@@ -71,7 +71,7 @@ class TlsLayer:
                 self._base.ended()
                 return
             self.above(plain)
-        self._flush()  # answers to what is TLS's own, as a change of keys
+        self._flush()  # TLS's own answers, such as to a key update
 
     def _shake_hands(self) -> bool:
         try:
@@ -94,13 +94,13 @@ class TlsLayer:
         try:
             self._tls.write(data)
         except ssl.SSLError:
-            return  # broken from the other side, as `receive` finds or has found
+            return  # the peer has broken it; `receive` reports that
         self._below(self._outgoing.read())
 
     def send_close(self) -> None:
-        """Send close_notify: the peer knows that nothing was cut off."""
+        """Send close_notify, which tells the peer that nothing was truncated."""
         if self._open:
-            with suppress(ssl.SSLError):  # it would wait for the peer's; the connection does that
+            with suppress(ssl.SSLError):  # unwrap would wait for the peer's close_notify; the connection does that
                 self._tls.unwrap()
             self._flush()
 
@@ -110,14 +110,14 @@ class TlsLayer:
 
 
 def _broken(error: ssl.SSLError) -> ProtocolError:
-    # OpenSSL's own words, without the place in its source: "[SSL: NO_SHARED_CIPHER] no shared cipher (_ssl.c:992)"
+    # OpenSSL's reason without its decoration: "[SSL: NO_SHARED_CIPHER] no shared cipher (_ssl.c:992)"
     verification = getattr(error, "verify_message", None)
     text = f"client certificate: {verification}" if verification else (error.reason or "").replace("_", " ").lower()
     return ProtocolError(ReasonCode.PROTOCOL_ERROR, f"TLS: {text or 'ended'}")
 
 
 def _certificate(tls: ssl.SSLObject) -> Certificate | None:
-    """What the client has shown and OpenSSL has verified."""
+    """The client's certificate, as verified by OpenSSL."""
     der = tls.getpeercert(binary_form=True)
     shown: dict[str, Any] | None = tls.getpeercert()
     if not der or not shown:

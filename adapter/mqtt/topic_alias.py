@@ -1,4 +1,4 @@
-"""What only MQTT 5.0 puts in front of a payload: properties, and topics by number (section 3.3.2.3)."""
+"""The properties and topic aliases of PUBLISH packets in MQTT 5.0 (section 3.3.2.3)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import decode_publish_properties
 from adapter.reasons import ReasonCode
 
-LARGEST_REMEMBERED = 2048  # bytes: what a connection can make us remember is bounded
-# Stands in for every topic that is longer than this server takes, so that an alias cannot make us keep it: a message
-# with that alias is refused for its topic's length all the same.
+LARGEST_REMEMBERED = 2048  # bytes: a bound on what one connection can cache
+# Stored instead of a topic that is longer than the limit, so that no memory is held for it; a message with the alias is
+# refused for the length of its topic all the same.
 TOO_LONG = b"-" * 65_535
 
 
 class PublishPrefixes:
-    """The aliases that one connection has set, and its property lists of late, so that each is parsed once."""
+    """The topic aliases of one connection, and a cache of its property lists."""
 
     __slots__ = ("_aliases", "_highest_alias", "_longest_topic", "_most", "_parsed")
 
@@ -27,10 +27,10 @@ class PublishPrefixes:
         self._parsed: dict[bytes, PublishProperties] = {}
 
     def read(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int]:
-        """Read the property list that begins at `at` in a packet that ends at `stop`.
+        """Decode the property list at `at` of a packet that ends at `stop`.
 
-        Returns the topic (the one that an alias stands for), the bytes of the list, and where the payload begins.
-        Raises ProtocolError.
+        Returns the topic, with its alias resolved, the raw property list, and the offset of the payload. Raises
+        ProtocolError.
         """
         reader = Reader(data, at, stop)
         properties = reader.take(reader.varint())
@@ -38,7 +38,7 @@ class PublishPrefixes:
         return topic if alias is None else self._stands_for(alias, topic), properties, reader.pos
 
     def parsed(self, properties: bytes) -> PublishProperties:
-        """A property list, without its length, parsed. Raises ProtocolError."""
+        """Decode a property list, without its length. Raises ProtocolError."""
         if not properties:
             return NO_PROPERTIES
         parsed = self._parsed.get(properties)
@@ -52,7 +52,7 @@ class PublishPrefixes:
         return parsed
 
     def _stands_for(self, alias: int, topic: bytes) -> bytes:
-        """The topic of a message with this alias; a topic beside it gives it a new meaning."""
+        """The topic of a message with this alias; a topic in the same packet redefines the alias."""
         if alias > self._highest_alias:  # [MQTT-3.3.2-9]
             raise ProtocolError(ReasonCode.TOPIC_ALIAS_INVALID, "the topic alias is above Topic Alias Maximum")
         if topic:

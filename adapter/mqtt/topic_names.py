@@ -1,7 +1,7 @@
 """Topic names and topic filters (section 4.7 of both specifications).
 
-What breaks their rules is malformed: 5.0 keeps its codes 0x8F and 0x90 for those that are "correctly formed, but not
-accepted" (table 3-10).
+Those that break the rules are malformed: in 5.0 the codes 0x8F and 0x90 are for those that are "correctly formed, but
+not accepted" (table 3-10).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SHARED = "$share/"
 
 
 def check_topic_name(name: str) -> str:
-    """The name, if a message can be published to it: by a PUBLISH, a Will or a response [MQTT-3.3.2-2, 3.3.2-14]."""
+    """Check the topic name of a PUBLISH, a Will or a response [MQTT-3.3.2-2, 3.3.2-14], and return it."""
     if not name:
         raise MalformedPacketError("an empty topic name [MQTT-4.7.3-1]")
     if "+" in name or "#" in name:
@@ -28,10 +28,7 @@ def decode_topic_name(raw: bytes) -> str:
 
 
 def check_topic_filter(text: str, *, shared: bool) -> None:
-    """Raise ProtocolError when this cannot be subscribed to.
-
-    `shared`: whether it names a shared subscription, which 3.1.1 does not know.
-    """
+    """Raise ProtocolError if this is no valid topic filter; `shared`: whether it is a shared subscription's (5.0)."""
     if not text:
         raise MalformedPacketError("an empty topic filter [MQTT-4.7.3-1]")
     if shared:

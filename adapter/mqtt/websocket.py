@@ -1,7 +1,7 @@
 """MQTT over WebSocket (section 6 of both specifications, RFC 6455); the `websockets` library does the protocol.
 
-MQTT is a stream: frames and packets need not begin or end together [MQTT-6.0.0-2], so what a frame holds goes on as
-it comes, and frames need no limit. Nothing is compressed: a compressed frame can grow a thousandfold.
+MQTT is a stream: frames need not be aligned with packets [MQTT-6.0.0-2], so payload is passed on as it arrives, and
+frames need no size limit. Compression is not offered: a compressed frame can expand a thousandfold.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 SUBPROTOCOL = Subprotocol("mqtt")  # [MQTT-6.0.0-3, -4]
 END_OF_HEADERS = b"\r\n\r\n"
-# All lines of the upgrade request together; browsers with many cookies send 8 KiB.
+# Of the whole upgrade request; browsers with many cookies send 8 KiB.
 LARGEST_REQUEST = 16_384
 
-# The library's own lines would be one for each connection, and may hold what a device sent.
+# The library would log a line per connection, which may contain what a device sent.
 _SILENT = logging.getLogger("adapter.websocket")
 _SILENT.disabled = True
 _DATA = (Opcode.BINARY, Opcode.CONT)
@@ -40,19 +40,19 @@ _DATA = (Opcode.BINARY, Opcode.CONT)
 
 @dataclass(frozen=True, slots=True)
 class WebSocketConfig:
-    """`origins` are the pages that may connect, None: all, and programs without one always."""
+    """`origins`: those of pages that may connect; None: all. Programs that send no Origin always may."""
 
     path: str = "/mqtt"
     origins: tuple[str, ...] | None = None
 
     @property
     def accepted_origins(self) -> Sequence[Origin | None] | None:
-        """As the library takes them: with None for what is no browser and sends none."""
+        """In the library's form: None stands for programs that send no Origin."""
         return None if self.origins is None else [None, *map(Origin, self.origins)]
 
 
 class WebSocketLayer:
-    """The server's side."""
+    """The server side of WebSocket."""
 
     __slots__ = ("_base", "_below", "_config", "_cutter", "_protocol", "_request", "above")
 
@@ -60,7 +60,7 @@ class WebSocketLayer:
         self._config = config
         self._base = base
         self._below = below
-        self._request: bytearray | None = bytearray()  # until it is whole
+        self._request: bytearray | None = bytearray()  # until it is complete
         self._cutter = FrameCutter()
         self._protocol = ServerProtocol(
             origins=config.accepted_origins,
@@ -72,7 +72,7 @@ class WebSocketLayer:
         self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
-        """Take frames, and the upgrade request before them. Raises ProtocolError."""
+        """Process frames, and the upgrade request before them. Raises ProtocolError."""
         if self._request is not None:
             rest = self._upgrade(self._request, data)
             if not rest:
@@ -98,7 +98,7 @@ class WebSocketLayer:
             self._base.ended()
 
     def _upgrade(self, request: bytearray, data: bytes) -> bytes:
-        """Collect the request, and answer it when it is whole; returns what came behind it."""
+        """Collect the request, and answer it once it is complete; returns the bytes behind it."""
         begin = max(0, len(request) - len(END_OF_HEADERS) + 1)
         request += data
         end = request.find(END_OF_HEADERS, begin)
@@ -122,7 +122,7 @@ class WebSocketLayer:
             else:
                 response = protocol.accept(asked)
             protocol.send_response(response)
-        except UnicodeError:  # the library's refusal would repeat a header that is not ASCII
+        except UnicodeError:  # the library's refusal would quote the header that is not ASCII
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: a header that is not ASCII") from None
         self._flush()
         if protocol.state is not OPEN:
@@ -132,9 +132,9 @@ class WebSocketLayer:
         return rest
 
     def write(self, data: bytes) -> None:
-        """Send as one frame [MQTT-6.0.0-1]."""
+        """Send one binary frame [MQTT-6.0.0-1]."""
         protocol = self._protocol
-        if protocol.state is OPEN:  # else the device has said goodbye and takes nothing more
+        if protocol.state is OPEN:  # else the device has sent a Close frame, and accepts nothing more
             protocol.send_binary(data)
             self._flush()
 
