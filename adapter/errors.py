@@ -8,6 +8,7 @@ AdapterError
 ├── ConnectRefusedError          the CONNACK refuses the CONNECT
 └── KafkaError                   Kafka did not acknowledge a batch, or cannot be queried
     ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
+    │   └── PartitionGoneError   the topic has no such partition, as far as is known
     ├── RejectedError            will never work: a record of the batch is refused for good
     └── ProducerLostError        the producer is unusable; the outcome of the batch is unknown
 """
@@ -66,6 +67,10 @@ class KafkaError(AdapterError):
 
 class TransientKafkaError(KafkaError):
     """Kafka could not do it now; a retry may succeed."""
+
+
+class PartitionGoneError(TransientKafkaError):
+    """Kafka has the topic, and no such partition in it, as far as the metadata tells, which may be old."""
 
 
 class RejectedError(KafkaError):

@@ -282,6 +282,12 @@ def creation_time(milliseconds: int) -> Header:
     return "creation-time", b"%d" % milliseconds
 
 
+# Bytes of memory that a run takes besides the size of its records. Measured on CPython 3.11: 370 for one message of 2
+# bytes, of which 90 are its record's. The byte budget counts it, so a fleet of small messages stays within it too. In a
+# run of many messages, the overhead that is counted for each record covers its objects.
+RUN_MEMORY = 280
+
+
 class Run:
     """Consecutive publishes of one connection to one route that were read together.
 
@@ -321,6 +327,11 @@ class Run:
         self.size = sum(map(len, self.payloads)) + len(self.payloads) * route.overhead
 
     @property
+    def held(self) -> int:
+        """Bytes of the byte budget that it takes while it is pending."""
+        return self.size + RUN_MEMORY
+
+    @property
     def least_size(self) -> int:
         """Bytes that its records take at the least; `size` is never too few."""
         slack = RECORD_SLACK + HEADER_SLACK * (len(self.route.template.headers) + 1)
@@ -344,3 +355,16 @@ class Batch:
         self.count = count
         self.sent = 0.0
         self.base_offset = -1
+
+    @property
+    def held(self) -> int:
+        """Bytes of the byte budget that its runs take."""
+        return self.size + RUN_MEMORY * len(self.runs)
+
+    def strip(self) -> int:
+        """Leave out the runs that have an outcome: nobody waits for them; returns how much of the budget they took."""
+        before = self.held
+        self.runs = [run for run in self.runs if run.outcome is None]
+        self.size = sum(run.size for run in self.runs)
+        self.count = sum(len(run.payloads) for run in self.runs)
+        return before - self.held

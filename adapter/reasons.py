@@ -67,6 +67,7 @@ class Reason(StrEnum):
     # Dropped: the message was valid, but could not be kept.
     BUDGET = "budget"
     TIMEOUT = "timeout"
+    PARTITION_GONE = "partition_gone"  # its topic was made again with fewer partitions
     CONNECTION_FAILED = "connection_failed"
     EXPIRED = "expired"  # by its own Message Expiry Interval, so the device is told success
     SHUTDOWN = "shutdown"

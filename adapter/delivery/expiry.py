@@ -50,8 +50,8 @@ def drop_expired(lane: Lane, keeper: LaneHost, now: float) -> None:
         ledger.pending[run.qos] -= count
         ledger.dropped[run.qos][Reason.EXPIRED] += count
         run.outcome = ACKNOWLEDGED
-        keeper.budget.credit(run.owner, run.size)
+        keeper.budget.credit(run.owner, run.held)
         touched[run.owner] = None
     for owner in touched:
         owner.settled()
-    keeper.budget.release(sum(run.size for run in expired))
+    keeper.budget.release(sum(run.held for run in expired))

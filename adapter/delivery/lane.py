@@ -16,7 +16,7 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from adapter.model import Batch, Run
+from adapter.model import RUN_MEMORY, Batch, Run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -88,7 +88,7 @@ class Lane:
     def put(self, run: Run) -> None:
         """Take a run, behind everything taken before."""
         self._pending[run.qos] += len(run.payloads)
-        self._budget.charge(run.owner, run.size)
+        self._budget.charge(run.owner, run.size + RUN_MEMORY)
         self.queue.append(run)
         if self.state is EMPTY:
             self.state = LaneState.WAITING
@@ -100,7 +100,7 @@ class Lane:
         max_size = self.max_batch_size
         run = queue.popleft()
         while run.size > max_size and len(run.payloads) > 1:
-            run, rest = run.owner.split(run)
+            run, rest = self._split(run)
             queue.appendleft(rest)
         runs = [run]
         size = run.size
@@ -130,7 +130,7 @@ class Lane:
         assert self.batch is not None
         runs = self.batch.runs
         if len(runs) == 1 and len(runs[0].payloads) > 1:
-            runs = runs[0].owner.split(runs[0])
+            runs = self._split(runs[0])
         culprit = runs.pop() if len(runs) == 1 else None
         self.queue.extendleft(reversed(runs))
         self.finish_batch()
@@ -138,11 +138,15 @@ class Lane:
             self._runs_at_most = len(runs) // 2
         return culprit
 
-    def withdraw(self, owner: Owner) -> list[Run]:
-        """Take what `owner` has waiting out of the queue, and return it."""
-        withdrawn = [run for run in self.queue if run.owner is owner]
+    def _split(self, run: Run) -> list[Run]:
+        self._budget.charge(run.owner, RUN_MEMORY)  # of one run more
+        return run.owner.split(run)
+
+    def withdraw(self, owners: Collection[Owner]) -> list[Run]:
+        """Take the runs of these owners out of the queue, in one pass, and return them."""
+        withdrawn = [run for run in self.queue if run.owner in owners] if owners else []
         if withdrawn:
-            self.queue = deque(run for run in self.queue if run.owner is not owner)
+            self.queue = deque(run for run in self.queue if run.owner not in owners)
         return withdrawn
 
     def drop(self, runs: Collection[Run]) -> None:

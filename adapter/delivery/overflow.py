@@ -89,7 +89,7 @@ class DropOldest:
                 runs = chosen.setdefault(lane, {})
                 if run not in runs:
                     runs[run] = None
-                    freed += run.size
+                    freed += run.held
         return freed
 
     def _droppable(self, lane: Lane) -> Iterator[tuple[float, Lane, Run]]:

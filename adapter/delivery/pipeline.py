@@ -8,6 +8,7 @@ Who owns a failure:
     producer lost        the same: its records may be in Kafka, so they may come twice, but never out of order
     rejected             cut until the culprit stands alone; it is refused, or goes on as a dead letter in another
                          lane; its neighbours are delivered
+    partition gone       the topic was made again with fewer: given up at once, as after the delivery timeout
     delivery timeout     at Kafka: unknown; still waiting: dropped. What the failed connection sent later into the lane
                          is dropped too: the device sends all of it again, and m2 must not land before m1's return
 """
@@ -20,9 +21,10 @@ from typing import TYPE_CHECKING
 from adapter.counters import DeliveryCounters, Ledger
 from adapter.delivery.expiry import ExpiringSink, drop_expired
 from adapter.delivery.lane import Lane, LaneState
-from adapter.errors import KafkaError, ProducerLostError, RejectedError
+from adapter.errors import KafkaError, PartitionGoneError, ProducerLostError, RejectedError
 from adapter.model import (
     ACKNOWLEDGED,
+    RUN_MEMORY,
     Batch,
     DeliveryStatus,
     Outcome,
@@ -45,6 +47,8 @@ _UNKNOWN, _DROPPED = DeliveryStatus.UNKNOWN, DeliveryStatus.DROPPED
 UNKNOWN_AFTER_TIMEOUT = Outcome(_UNKNOWN, Reason.TIMEOUT, "Kafka did not answer within the delivery timeout")
 WAITED_TOO_LONG = Outcome(_DROPPED, Reason.TIMEOUT, "Kafka could not be written to within the delivery timeout")
 BEHIND_A_FAILURE = Outcome(_DROPPED, Reason.CONNECTION_FAILED, "an earlier message of the connection failed")
+UNKNOWN_IN_GONE_PARTITION = Outcome(_UNKNOWN, Reason.PARTITION_GONE, "the topic has fewer partitions now")
+PARTITION_GONE = Outcome(_DROPPED, Reason.PARTITION_GONE, "the topic has fewer partitions now")
 UNKNOWN_AT_SHUTDOWN = Outcome(_UNKNOWN, Reason.SHUTDOWN, "the adapter stopped before Kafka answered")
 DROPPED_AT_SHUTDOWN = Outcome(_DROPPED, Reason.SHUTDOWN, "the adapter stopped before the message was sent")
 
@@ -174,9 +178,12 @@ class Pipeline:
             self._acknowledged(lane, batch)
         else:
             self.counters.batches_failed += 1
-            if batch.runs[0].outcome is not None:  # given up on while it was at Kafka: nobody waits for it any more
+            given_up = batch.strip()  # while it was at Kafka
+            if not batch.runs:
                 lane.finish_batch()
-                self.budget.release(batch.size)
+            elif isinstance(error, PartitionGoneError) and lane.retired:
+                self._back_off(lane)
+                self._give_up_overdue(lane, float("inf"), UNKNOWN_IN_GONE_PARTITION, PARTITION_GONE)
             elif isinstance(error, RejectedError):
                 culprit = lane.cut_batch()
                 if culprit is not None:
@@ -185,6 +192,7 @@ class Pipeline:
                 if isinstance(error, ProducerLostError):
                     self.counters.resubmitted += batch.count
                 self._back_off(lane)
+            self.budget.release(given_up)
         if lane.state is LaneState.WAITING:
             self._send_next(lane)
         if self._when_idle:
@@ -198,7 +206,7 @@ class Pipeline:
         if self._receipts_wanted():
             _report_metadata(batch)
         self._settle(batch.runs, ACKNOWLEDGED)
-        self.budget.release(batch.size)
+        self.budget.release(batch.held)
 
     def _back_off(self, lane: Lane) -> None:
         delay = lane.backoff or self._config.retry_backoff
@@ -233,7 +241,7 @@ class Pipeline:
                 refused = outcome.status is DeliveryStatus.REFUSED and qos > 0
                 (ledger.refused if refused else ledger.dropped)[qos][outcome.reason] += count
             owner = run.owner
-            budget.credit(owner, run.size)
+            budget.credit(owner, run.size + RUN_MEMORY)
             touched[owner] = None
         for owner in touched:
             try:
@@ -241,48 +249,51 @@ class Pipeline:
             except Exception as fault:  # noqa: BLE001 - the others must hear of theirs, and the budget too
                 owner.abandon(fault)
 
-    def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
+    def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome, rest: Iterable[Run] = ()) -> None:
         """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them.
 
-        Room in the budget is given back last: it lets waiting connections go on at once, and a device's next message
-        must not join one that is failing here.
+        `rest` are the runs behind them in the same batch: those of the failed connections may have landed as well, so
+        they share the outcome. Room in the budget is given back last: it lets waiting connections go on at once, and a
+        device's next message must not join one that is failing here.
         """
         failed: dict[Owner, None] = {}  # in order
         for run in runs:
             owner = run.owner
-            if run.packet_ids and owner.fail_connection(outcome, run.packet_ids):
+            if run.packet_ids and owner.fail_connection(outcome, run.packet_ids) and owner not in failed:
                 failed |= dict.fromkeys((owner, *owner.successors))
-        withdrawn = [run for owner in failed for run in lane.withdraw(owner)]
-        for run in withdrawn:
-            if run.packet_ids:
-                run.owner.fail_connection(BEHIND_A_FAILURE, run.packet_ids)
+        behind = [run for run in rest if run.owner in failed]
+        withdrawn = lane.withdraw(failed)
+        for late, why in ((behind, outcome), (withdrawn, BEHIND_A_FAILURE)):
+            for run in late:
+                if run.packet_ids:
+                    run.owner.fail_connection(why, run.packet_ids)
         self._settle(withdrawn, BEHIND_A_FAILURE)
-        self._settle(runs, outcome)
+        self._settle([*runs, *behind], outcome)
         if lane.state is LaneState.WAITING and not lane.queue:
             lane.state = LaneState.EMPTY
         if withdrawn:
-            self.budget.release(sum(run.size for run in withdrawn))
+            self.budget.release(sum(run.held for run in withdrawn))
 
     def _refuse(self, lane: Lane, run: Run, refusal: Refusal) -> None:
         """Kafka will never take this message where it was to go; it is in no lane any more."""
         routed = self._route_refused(run.route.template, refusal)
         if isinstance(routed, Refusal):
             self._fail(lane, [run], Outcome(DeliveryStatus.REFUSED, routed.reason, routed.text))
-            self.budget.release(run.size)
+            self.budget.release(run.held)
         else:
             self._divert(run, routed)
 
     def _divert(self, run: Run, route: Route) -> None:
         """Let a run go on in another lane. It keeps its place in the window, so PUBACKs stay in order."""
-        size = run.size
+        held = run.held
         run.redirect(route)
         # It comes to the end of that lane, so what is in front of it arrived earlier, as `Lane.overdue` needs it.
         run.arrived = self._timers.time()
         route.lane.put(run)
         # `put` counted it once more.
         self.ledger.pending[run.qos] -= len(run.payloads)
-        self.budget.credit(run.owner, size)
-        self.budget.release(size)
+        self.budget.credit(run.owner, held)
+        self.budget.release(held)
 
     # -- overflow --------------------------------------------------------------------------------------------------
 
@@ -308,23 +319,32 @@ class Pipeline:
         for lane in self._busy_lanes():
             if lane.expiring:
                 drop_expired(lane, self, self._timers.time())
-            self._expire(lane, arrived_before, UNKNOWN_AFTER_TIMEOUT, WAITED_TOO_LONG)
+            self._give_up_overdue(lane, arrived_before, UNKNOWN_AFTER_TIMEOUT, WAITED_TOO_LONG)
         if any(True for _ in self._busy_lanes()):
             self._schedule_tick()
         self._announce_idle()
 
-    def _expire(self, lane: Lane, arrived_before: float, at_kafka: Outcome, waiting: Outcome) -> None:
-        """Give up on what arrived before that time. A batch at Kafka stays in the lane: later ones must not pass it."""
+    def _give_up_overdue(self, lane: Lane, arrived_before: float, at_kafka: Outcome, waiting: Outcome) -> None:
+        """Give up on the runs that arrived before that time, and on no others.
+
+        A batch at Kafka stays in the lane until the producer answers, for later ones must not pass it. A batch that is
+        tried again goes on without the runs that were given up on.
+        """
         batch = lane.batch
-        if batch is not None and batch.runs[0].arrived <= arrived_before and batch.runs[0].outcome is None:
-            self._fail(lane, batch.runs, at_kafka)
+        if batch is not None and batch.runs[0].arrived <= arrived_before:
+            pending = [run for run in batch.runs if run.outcome is None]
+            overdue = [run for run in pending if run.arrived <= arrived_before]
+            if overdue:
+                self._fail(lane, overdue, at_kafka, pending[len(overdue) :])
             if lane.state is LaneState.BACKING_OFF:
-                lane.finish_batch()
-                self.budget.release(batch.size)
+                given_up = batch.strip()
+                if not batch.runs:
+                    lane.finish_batch()
+                self.budget.release(given_up)
         overdue = lane.overdue(arrived_before)
         if overdue:
             self._fail(lane, overdue, waiting)
-            self.budget.release(sum(run.size for run in overdue))
+            self.budget.release(sum(run.held for run in overdue))
         if lane.state is LaneState.WAITING:
             self._send_next(lane)
 
@@ -352,7 +372,7 @@ class Pipeline:
     def give_up(self) -> None:
         """The time for draining is over: everything pending gets its outcome now."""
         for lane in self._busy_lanes():
-            self._expire(lane, float("inf"), UNKNOWN_AT_SHUTDOWN, DROPPED_AT_SHUTDOWN)
+            self._give_up_overdue(lane, float("inf"), UNKNOWN_AT_SHUTDOWN, DROPPED_AT_SHUTDOWN)
         self._announce_idle()
 
     def retire(self, topic: str, callback: Callable[[], None]) -> None:

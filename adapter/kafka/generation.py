@@ -27,7 +27,7 @@ from aiokafka.conn import CloseReason
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from adapter.errors import TransientKafkaError
+from adapter.errors import PartitionGoneError, TransientKafkaError
 from adapter.kafka import limits
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
@@ -204,6 +204,8 @@ class Generation:
         leader: int | None = self._producer.client.cluster.leader_for_partition(TopicPartition(topic, partition))
         if leader is None or leader == NO_LEADER:
             self._ask_about_partitions()
+            if partition >= (self.partitions(topic) or partition + 1):
+                raise PartitionGoneError(f"partition {partition} of {topic} does not exist")
             missing = "is not known" if leader is None else "has no leader"
             raise TransientKafkaError(f"partition {partition} of {topic} {missing}")
         return leader

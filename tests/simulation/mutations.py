@@ -162,7 +162,7 @@ def _lets_go_of_what_was_given_up(original: Any) -> Any:
             producer._flights.pop((lane.topic, lane.partition), None)
             producer._parked.pop((lane.topic, lane.partition), None)
             lane.finish_batch()
-            self.budget.release(batch.size)
+            self.budget.release(batch.held)
             self._send_next(lane)
 
     return expire
@@ -309,7 +309,7 @@ MUTATIONS = (
     Mutation("acknowledges a repeat before its first coming has landed", DURABLE, 5,
              ((Answers, "_join_in", _acknowledges_a_repeat_at_once),)),
     Mutation("acknowledges at the delivery timeout", DURABLE, 60,
-             ((Pipeline, "_expire", _acknowledges_at_the_timeout),)),
+             ((Pipeline, "_give_up_overdue", _acknowledges_at_the_timeout),)),
     Mutation("acknowledges in 3.1.1 what Kafka has refused", DURABLE, 40,
              ((Pipeline, "_fail", _acknowledges_refusals(4)),)),
     Mutation("acknowledges in 5.0 what Kafka has refused", DURABLE, 10,
@@ -323,7 +323,7 @@ MUTATIONS = (
     Mutation("uses a new partition count at once", ORDER, 1,
              ((Pipeline, "retire", _instead(_retires_at_once)),), history="new_count_at_once"),
     Mutation("lets the next batch pass one that was given up", ORDER, 80,
-             ((Pipeline, "_expire", _lets_go_of_what_was_given_up),
+             ((Pipeline, "_give_up_overdue", _lets_go_of_what_was_given_up),
               (Pipeline, "_answered", _hears_only_of_its_own_batch))),
     Mutation("does not withdraw what stands behind a failure", ORDER, 60, ((Lane, "withdraw", _instead(_nothing)),)),
     Mutation("does not withdraw what connections in between have sent", ORDER, 1,

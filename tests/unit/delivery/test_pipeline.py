@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import tracemalloc
+
 import pytest
 
 from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
-from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.errors import KafkaError, PartitionGoneError, ProducerLostError, RejectedError, TransientKafkaError
 from adapter.model import DeliveryStatus, RecordTemplate, Refusal, RefusalRouting, Route, no_dead_letters
 from adapter.reasons import Reason
+from tests.support import front_end
 from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime, make_run
+from tests.support.packets import publish
 
 
 class World:
@@ -242,6 +247,108 @@ def test_a_given_up_batch_that_fails_later_is_not_sent_again(world: World) -> No
     world.time.advance(10)
     assert world.kafka.waiting == []
     world.assert_nothing_left()
+
+
+def fail_until_given_up(world: World) -> None:
+    """Every try fails, until something has waited for longer than the delivery timeout."""
+    while not world.ledger.unknown[1]:
+        if world.kafka.waiting:
+            world.kafka.answer(TransientKafkaError("no"))
+        world.time.advance(0.4)
+
+
+def test_who_came_later_than_the_head_of_a_batch_that_is_tried_again_has_the_whole_delivery_timeout(
+    world: World,
+) -> None:
+    old, young = FakeOwner(), FakeOwner()
+    old.publish(world.lane, b"old", arrived=world.time.now)
+    young.publish(world.lane, b"young", arrived=world.time.now + 50)
+    world.time.turn()
+    fail_until_given_up(world)
+    assert (world.ledger.unknown[1], world.ledger.pending[1]) == (1, 1)
+    while world.kafka.waiting or world.ledger.pending[1]:
+        if world.kafka.waiting:
+            world.kafka.answer()
+        world.time.advance(0.4)
+    assert world.kafka.log["plant", 0] == [b"young"]
+    assert world.ledger.acknowledged[1] == 1
+    world.assert_nothing_left()
+
+
+def test_who_came_later_is_acknowledged_when_kafka_takes_the_batch_whose_head_was_given_up(world: World) -> None:
+    old, young = FakeOwner(), FakeOwner()
+    old.publish(world.lane, b"old", arrived=world.time.now)
+    run = young.publish(world.lane, b"young", arrived=world.time.now + 50)
+    world.time.advance(62)
+    assert (world.ledger.unknown[1], world.ledger.pending[1]) == (1, 1)
+    world.kafka.answer()
+    assert run.outcome is not None
+    assert run.outcome.status is DeliveryStatus.ACKNOWLEDGED
+    assert (world.ledger.unknown[1], world.ledger.acknowledged[1]) == (1, 1)
+    world.assert_nothing_left()
+
+
+def test_a_batch_whose_head_was_given_up_at_kafka_is_sent_again_without_it(world: World) -> None:
+    old, young = FakeOwner(), FakeOwner()
+    old.publish(world.lane, b"old", arrived=world.time.now)
+    young.publish(world.lane, b"young", arrived=world.time.now + 50)
+    world.time.advance(62)
+    world.kafka.answer(ProducerLostError("gone"))
+    world.time.advance(1)
+    world.kafka.answer()
+    assert world.kafka.log["plant", 0] == [b"young"]
+    world.assert_nothing_left()
+
+
+def test_what_a_failed_connection_has_later_in_the_same_batch_may_have_landed_too(world: World) -> None:
+    owner, other = FakeOwner(), FakeOwner()
+    owner.publish(world.lane, b"1", arrived=world.time.now)
+    other.publish(world.lane, b"other", arrived=world.time.now + 50)
+    late = owner.publish(world.lane, b"2", arrived=world.time.now + 50)
+    world.time.turn()
+    waiting = owner.publish(world.lane, b"3", arrived=world.time.now + 50)
+    fail_until_given_up(world)
+    assert late.outcome is not None
+    assert late.outcome.status is DeliveryStatus.UNKNOWN
+    assert waiting.outcome is not None
+    assert (waiting.outcome.status, waiting.outcome.reason) == (DeliveryStatus.DROPPED, Reason.CONNECTION_FAILED)
+    assert world.ledger.pending[1] == 1, "of the other connection"
+
+
+def test_a_partition_that_its_topic_has_no_more_is_given_up_at_once(world: World) -> None:
+    emptied: list[str] = []
+    FakeOwner().publish(world.lane, b"at kafka")
+    world.time.turn()
+    FakeOwner().publish(world.lane, b"waits")
+    world.kafka.answer(PartitionGoneError("partition 0 of plant does not exist"))
+    assert world.ledger.pending[1] == 2, "the metadata may be old"
+    world.pipeline.retire("plant", lambda: emptied.append("plant"))
+    world.time.advance(0.2)
+    world.kafka.answer(PartitionGoneError("partition 0 of plant does not exist"))
+    world.time.advance(0.2)
+    assert emptied == ["plant"]
+    assert world.ledger.unknown[1] == 1
+    assert world.ledger.dropped[1] == {Reason.PARTITION_GONE: 1}
+    world.assert_nothing_left()
+
+
+@pytest.mark.parametrize("size", [2, 128, 1024])
+def test_messages_that_wait_take_about_as_much_memory_as_the_budget_counts(size: int) -> None:
+    world = front_end.World(budget=1 << 30, receive_maximum=1000)
+    devices = [world.device(f"d{number}") for number in range(50)]
+    gc.collect()
+    tracemalloc.start()
+    try:
+        for number in range(1, 101):
+            for device in devices:
+                device.send(publish("t", bytes(size), packet_id=number))
+            world.time.turn()
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert world.ledger.pending[1] == 5000
+    assert taken < 1.25 * world.budget.used
 
 
 def test_a_batch_that_times_out_between_two_tries_leaves_the_lane(world: World) -> None:

@@ -12,7 +12,7 @@ from aiokafka import errors
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from adapter.errors import ConfigurationError, ProducerLostError, TransientKafkaError
+from adapter.errors import ConfigurationError, PartitionGoneError, ProducerLostError, TransientKafkaError
 from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
@@ -76,11 +76,16 @@ async def test_a_second_batch_of_a_partition_is_a_fault_of_the_caller(producer: 
     assert await sent.answer() is None
 
 
-@pytest.mark.parametrize(("topic", "partition"), [("missing", 0), ("plant", 4)])
-async def test_a_partition_that_kafka_does_not_have_may_come(producer: Producer, topic: str, partition: int) -> None:
+@pytest.mark.parametrize(
+    ("topic", "partition", "kind", "why"),
+    [("missing", 0, TransientKafkaError, "is not known"), ("plant", 4, PartitionGoneError, "does not exist")],
+)
+async def test_a_partition_that_kafka_does_not_have_may_come(
+    producer: Producer, topic: str, partition: int, kind: type[TransientKafkaError], why: str
+) -> None:
     error = await send(producer, make_batch(topic, partition, [b"1"]))
-    assert isinstance(error, TransientKafkaError)
-    assert str(error) == f"partition {partition} of {topic} is not known"
+    assert type(error) is kind
+    assert str(error) == f"partition {partition} of {topic} {why}"
     assert producer.ready
     assert producer.replacements == 0
 

@@ -676,7 +676,7 @@ def test_past_receive_maximum_a_5_0_device_is_disconnected() -> None:
 
 
 def test_over_the_budget_qos_1_waits_and_qos_0_is_dropped() -> None:
-    world = World(budget=2000)
+    world = World(budget=2800)
     flooder, quiet, casual = world.device("flooder"), world.device("quiet"), world.device("casual")
     flooder.send(*(publish("t", b"x" * 500, packet_id=number) for number in range(1, 4)))
     quiet.send(publish("t", b"y" * 100, packet_id=1))
