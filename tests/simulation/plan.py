@@ -42,7 +42,7 @@ class Config:
     receive_maximum: int = 10
     max_pending_bytes: int = 100_000
     max_batch_size: int = 4_000
-    most_records: int = 2**31 - 1
+    max_records: int = 2**31 - 1
     refresh: float = 2.0
     checks_topics: bool = False
     dead_letters: bool = False
@@ -164,7 +164,7 @@ def make(seed: int) -> Plan:
         receive_maximum=rng.choice((2, 5, 20)),
         max_pending_bytes=rng.choice((2_000, 6_000, 100_000, 100_000)),
         max_batch_size=rng.choice((1_500, 4_000, 16_000)),
-        most_records=rng.choice((12, 2**31 - 1, 2**31 - 1, 2**31 - 1)),
+        max_records=rng.choice((12, 2**31 - 1, 2**31 - 1, 2**31 - 1)),
         refresh=rng.choice((0.7, 2.0)),
         checks_topics=rng.random() < 0.3,
         dead_letters=rng.random() < 0.25,
