@@ -29,7 +29,7 @@ WRONG_CREDENTIALS = {ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHOR
 class Admission:
     """Serves one session that is not open yet."""
 
-    __slots__ = ("_assigned", "_connect", "_session")
+    __slots__ = ("_assigned", "_session")
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -50,14 +50,13 @@ class Admission:
         self._assigned = not connect.client_id
         if self._assigned:
             connect = replace(connect, client_id="auto-" + secrets.token_hex(ASSIGNED_ID_BYTES))
-        self._connect: Connect = connect
         session.client_id = connect.client_id
         refusal = reason_to_refuse(connect, frontend, session.peer.address, assigned=self._assigned)
         if refusal is not None:
             self._refuse(refusal)
             return
         if session.authenticating(len(body)):
-            frontend.gate.authenticate(connect, session.peer, self._authenticated)
+            frontend.gate.authenticate(connect, session.peer, partial(self._authenticated, connect))
 
     def refuse_unread(self, body: bytes, error: ConnectRefusedError | ProtocolError) -> None:
         """Refuse a CONNECT that cannot be decoded; `body` may be part of it. Raises `error` if 3.1.1 has no answer."""
@@ -71,31 +70,29 @@ class Admission:
         session.problem_information = False
         self._refuse(ConnectRefusedError(error.code, error.text))
 
-    def _authenticated(self, result: Identity | ConnectRefusedError) -> None:
+    def _authenticated(self, connect: Connect, result: Identity | ConnectRefusedError) -> None:
         session = self._session
         if not session.is_authenticating:
             return
         if isinstance(result, ConnectRefusedError):
             self._refuse_slowly(result)
             return
-        will = self._connect.will
-        if will is None:
-            self._accept(result, None)
+        if connect.will is None:
+            self._accept(connect, result, None)
         else:
-            session.frontend.wills.check(result, will, partial(self._will_checked, result))
+            session.frontend.wills.check(result, connect.will, partial(self._will_checked, connect, result))
 
-    def _will_checked(self, identity: Identity, result: LastWill | ConnectRefusedError) -> None:
+    def _will_checked(self, connect: Connect, identity: Identity, result: LastWill | ConnectRefusedError) -> None:
         if not self._session.is_authenticating:
             return
         if isinstance(result, ConnectRefusedError):
             self._refuse(result)
         else:
-            self._accept(identity, result)
+            self._accept(connect, identity, result)
 
-    def _accept(self, identity: Identity, will: LastWill | None) -> None:
+    def _accept(self, connect: Connect, identity: Identity, will: LastWill | None) -> None:
         session = self._session
         frontend = session.frontend
-        connect = self._connect
         if frontend.draining:
             self._refuse(STOPPING)
             return

@@ -52,7 +52,7 @@ def _answer(session: Session, packet: bytes) -> None:
     """Answer; if the answer is too large [MQTT-3.1.2-24], end the session, because the device would wait for ever."""
     limit = session.peer_packet_limit
     if limit is not None and len(packet) > limit:
-        raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the answer is larger than its Maximum Packet Size")
+        raise ProtocolError(ReasonCode.PACKET_TOO_LARGE, "the answer is larger than the client's Maximum Packet Size")
     session.reply(packet)
 
 

@@ -1,8 +1,8 @@
-"""WebSocket frames (RFC 6455 section 5.2) that have not come whole, cut where they end so far.
+"""Incomplete WebSocket frames (RFC 6455 section 5.2), turned into fragments.
 
-The library keeps a frame until its last byte has come, and a frame may be of any size. So what is there of one is given
-to it as a fragment, and what follows as further fragments (section 5.4): an MQTT packet within is held where all are,
-by the session, and its limits are the same as over TCP.
+The library buffers a frame until it is complete, and a frame may be of any size. So the part that has arrived is given
+to it as a fragment, and the rest as further fragments (section 5.4). An incomplete MQTT packet is then held by the
+session, with the same limits as over TCP.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KEY = 4  # bytes
 
 
 class FrameCutter:
-    """What one client sends. `_left` bytes of its last frame are to come; with a `_key`, they become fragments."""
+    """The bytes of one client. `_left` bytes of its last frame are missing; with a `_key`, they become fragments."""
 
     __slots__ = ("_first", "_key", "_last", "_left", "_start")
 
@@ -32,7 +32,7 @@ class FrameCutter:
         self._last = 0  # of the last fragment's, FIN and reserved bits
 
     def cut(self, data: bytes) -> bytes:
-        """The same in whole data frames; what is wrong with one, the library says."""
+        """The same payload in complete frames; errors are left to the library."""
         data = self._start + data
         self._start = b""
         pieces: list[bytes] = []

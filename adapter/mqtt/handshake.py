@@ -52,7 +52,9 @@ def reason_to_refuse(
         and len(accepted(connect, frontend.config, assigned=assigned)) > connect.maximum_packet_size
     ):
         # The CONNACK must state our limits, and no packet may exceed the client's maximum [MQTT-3.1.2-24].
-        return ConnectRefusedError(ReasonCode.PACKET_TOO_LARGE, "its Maximum Packet Size leaves no room for a CONNACK")
+        return ConnectRefusedError(
+            ReasonCode.PACKET_TOO_LARGE, "the client's Maximum Packet Size leaves no room for a CONNACK"
+        )
     return None
 
 

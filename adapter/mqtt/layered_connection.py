@@ -91,7 +91,7 @@ class LayeredConnection(Connection):
             self._receive = self._rise(self._send)
 
     def _send(self, data: bytes) -> None:
-        """Write what the lowest layer has made. Nothing follows our last word, whatever a layer has to answer."""
+        """Write the lowest layer's bytes. Nothing follows our last packet, whatever a layer would answer."""
         if not self._closing:
             self._transport.write(data)
 

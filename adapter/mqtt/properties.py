@@ -168,7 +168,7 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
                 raise LimitError(ReasonCode.QUOTA_EXCEEDED, Limit.USER_PROPERTIES, "too many user properties")
             continue
         if name in values:
-            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"property 0x{identifier:02x} stands twice")
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"property 0x{identifier:02x} appears twice")
         if rule.form is Form.FLAG and value > 1:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"property 0x{identifier:02x} is neither 0 nor 1")
         if rule.zero is not None and value == 0:

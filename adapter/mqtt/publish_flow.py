@@ -204,7 +204,7 @@ class PublishFlow(Answers):
                     if self._refuse(kind, packet_id, data[body:stop], refusal, route):
                         break
         except ProtocolError:
-            if claimed_at == pos:  # it is not taken, and must not stand in the session for a message
+            if claimed_at == pos:  # it was not taken, so its identifier is not in use
                 self._release_claim(packet_id)
             raise
         finally:

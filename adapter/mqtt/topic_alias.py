@@ -61,4 +61,4 @@ class PublishPrefixes:
         try:
             return self._aliases[alias]
         except KeyError:
-            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the topic alias stands for no topic") from None
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "the topic alias is not defined") from None
