@@ -39,18 +39,18 @@ class Answers:
     """The `Owner` of the connection's runs, as delivery sees it. `answers_ready`: see `flush_answers`."""
 
     __slots__ = (
-        "_earlier",
         "_failed",
         "_frontend",
         "_session",
         "_unreleased",
         "answers_ready",
+        "earlier",
         "exchanges",
         "identity",
         "joined",
-        "listed_in",
         "most_in_window",
         "pending_bytes",
+        "position",
         "record_metadata",
         "waited_seconds",
         "window",
@@ -59,16 +59,16 @@ class Answers:
     def __init__(self, session: Session, identity: Identity, earlier: Earlier | None) -> None:
         self._session = session
         self._frontend = session.frontend
-        self._earlier = earlier
+        self.earlier = earlier
         self._failed = False  # the window has reached a message that ends the connection
         self.answers_ready = False
         self.exchanges: Exchanges | None = None  # of the session, once it has any
         self._unreleased: set[bytes] | None = None  # see `count_unreleased`
         self.identity = identity
         self.joined: dict[bytes, Joined] | None = None  # by later connections of the device
-        self.listed_in: Earlier | None = None
         self.most_in_window = self._frontend.config.receive_maximum
         self.pending_bytes = 0
+        self.position: int | None = None  # see `Earlier`
         self.waited_seconds = 0.0
         self.record_metadata: dict[Entry, RecordMetadata] | None = {} if session.wants_receipts else None
         self.window = AckWindow()
@@ -76,7 +76,7 @@ class Answers:
     def _try_join(self, packet_id: bytes, payload: bytes, route: Route, qos: int) -> bool:
         """Whether this repeats a pending message: then one record and one outcome serve for both."""
         template = route.template
-        origin = self._earlier.find(packet_id, payload, template) if self._earlier is not None else None
+        origin = self.earlier.find(packet_id, payload, template) if self.earlier is not None else None
         if origin is not None:
             self._join_in(origin, packet_id, qos)
         elif not is_pending(self.window.find(packet_id), packet_id, payload, template):
@@ -221,41 +221,18 @@ class Answers:
                     successors[joined.successor] = None
                     if place is not None and joined.successor.record_metadata is not None:
                         joined.successor.record_metadata[joined] = at_index(place, index)
-        if not self.window.unacknowledged:
-            if self.listed_in is not None:
-                self.listed_in.remove(self)
-                self.listed_in = None
-            self._frontend.forget_pending(self.identity)
+        self._frontend.settled_pending(self)
         self._frontend.tell(successors)
 
     @property
     def successors(self) -> Iterable[Answers]:
-        """The later connections that joined messages of this one, those that joined theirs, and so on.
-
-        Those in between are included: where another one has taken their place, they still have messages of their own.
-        """
-        found: dict[Answers, None] = {self: None}
-        waiting = [self]
-        while waiting:
-            flow = waiting.pop()
-            for joined in (flow.joined or {}).values():
-                for later in (*joined.successor.between(flow), joined.successor):
-                    if later not in found:
-                        found[later] = None
-                        waiting.append(later)
-        del found[self]
-        return found
-
-    def between(self, earlier: Answers) -> list[Answers]:
-        """The connections between that one and this one that have something pending."""
-        flows = self._earlier.flows if self._earlier is not None else []
-        return flows[flows.index(earlier) + 1 :] if earlier in flows else []
+        """See `Owner`."""
+        return self.earlier.successors(self) if self.joined and self.earlier is not None else ()
 
     @property
-    def unanswered(self) -> list[Answers]:
-        """The connections that a later one may join: this one and earlier ones with something pending."""
-        before = self._earlier.flows if self._earlier is not None else []
-        return [flow for flow in (*before, self) if flow.window.unacknowledged]
+    def joined_by(self) -> Iterable[Answers]:
+        """The later connections that wait for outcomes of this one's messages."""
+        return {joined.successor: None for joined in (self.joined or {}).values()}
 
     def _receipts(self, entry: Entry, record_metadata: dict[Entry, RecordMetadata]) -> bytes:
         head = SUCCESS[entry.qos]

@@ -123,9 +123,9 @@ class Frontend:
         self.draining = False
         self.bytes_before_open = 0  # held for connections that are not open yet
         self._registry: dict[tuple[str | None, str], Session] = {}
-        self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters)
         self.wills = Wills(self)
-        self._pending: dict[Identity, Answers] = {}  # by devices that are not connected
+        self.kept_sessions = KeptSessions(config.max_sessions, timers, self.counters, self.wills.session_ended)
+        self._pending: dict[Identity, Earlier] = {}
         self._to_tell: deque[Answers] = deque()
         self._telling = False
         self._next_closing = 0.0
@@ -192,20 +192,22 @@ class Frontend:
             del self._registry[tenant, client_id]
 
     def remember_pending(self, flow: Answers) -> None:
-        """The connection has ended: its device may return while messages are pending."""
-        if flow.unanswered:
-            self._pending[flow.identity] = flow
+        """The connection has ended: its device may come back for what it has pending."""
+        if flow.window.unacknowledged:
+            flow.earlier = self._pending.setdefault(flow.identity, Earlier())
+            flow.earlier.add(flow)
 
     def recall_pending(self, identity: Identity) -> Earlier | None:
-        """The same device has returned: the pending messages of its earlier connections."""
-        flow = self._pending.pop(identity, None)
-        return Earlier(flow.unanswered) if flow is not None else None
+        """The device has come, the very same one: what its earlier connections have pending."""
+        return self._pending.get(identity)
 
-    def forget_pending(self, identity: Identity) -> None:
-        """A closed connection of this device has nothing pending any more."""
-        flow = self._pending.get(identity)
-        if flow is not None and not flow.unanswered:
-            del self._pending[identity]
+    def settled_pending(self, flow: Answers) -> None:
+        """A connection that has gone has fewer messages pending, or none."""
+        earlier = self._pending.get(flow.identity)
+        if earlier is not None:
+            earlier.settled(flow)
+            if not earlier:
+                del self._pending[flow.identity]
 
     def tell(self, flows: Iterable[Answers]) -> None:
         """Some of their entries have an outcome. A loop instead of recursion: each may add others, in a long chain."""

@@ -117,7 +117,7 @@ class Inbound(ABC):
                 return
             if not held.complete:
                 return
-            data = held.bytes
+            data = held.data
             self._held = None
             frontend.packet_done(self)
         self._process(data, now)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 from adapter.mqtt.connect import MQTT_5
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from adapter.counters import FrontEndCounters
     from adapter.model import Connect, Identity
     from adapter.mqtt.exactly_once import Exchanges
@@ -50,8 +52,11 @@ class KeptSessions:
     An expired session is discarded at once only if it has QoS 2 exchanges.
     """
 
-    def __init__(self, limit: int, timers: Timers, counters: FrontEndCounters) -> None:
+    def __init__(
+        self, limit: int, timers: Timers, counters: FrontEndCounters, on_forgotten: Callable[[Identity], None]
+    ) -> None:
         self._limit = limit
+        self._on_forgotten = on_forgotten
         self._timers = timers
         self._counters = counters
         self._sessions: dict[Identity, KeptSession] = {}
@@ -63,8 +68,10 @@ class KeptSessions:
             session.end()
             return
         if len(self._sessions) >= self._limit:
-            self._drop(next(iter(self._sessions)))
+            oldest = next(iter(self._sessions))
+            self._drop(oldest)
             self._counters.sessions_forgotten += 1
+            self._on_forgotten(oldest)
         # The plugins' session ends with its connection.
         key = replace(identity, plugin_session=None)
         self._sessions[key] = session

@@ -15,4 +15,4 @@ class Pause:
     RATE = 128  # it has exceeded its bytes per second
 
     # Kafka is slow (or a plugin), not the device: its pings are answered, as long as there is little in front of them.
-    WAITS_FOR_KAFKA = LOOKUP | WINDOW | BUDGET
+    WAITS_FOR_KAFKA = LOOKUP | WINDOW | BUDGET | FAILED

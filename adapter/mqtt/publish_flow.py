@@ -304,8 +304,11 @@ class PublishFlow(Answers):
         return None
 
     def connection_ended(self) -> None:
-        """Take nothing more; what is pending continues."""
+        """Take nothing more; what is pending continues, and is all that is needed of this connection."""
         self._lookups.cancel()
+        self._lookups = Lookups(self._session, self.identity)
+        self._prefixes = None
+        self._last_shape = None
         self._frontend.budget.forget(self)
 
     def room_again(self) -> None:

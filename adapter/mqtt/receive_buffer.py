@@ -32,7 +32,7 @@ class ReceiveBuffer:
         self.read_at = read_at
 
     @property
-    def bytes(self) -> bytes:
+    def data(self) -> bytes:
         """All held bytes."""
         return bytes(self._data)
 
@@ -45,6 +45,23 @@ class ReceiveBuffer:
     def enough(self) -> bool:
         """Whether to stop reading ahead."""
         return len(self._data) >= READ_AHEAD
+
+    def find(self, first: int) -> bytes | None:
+        """The body of the first whole packet with this first byte."""
+        data = self.data
+        at = 0
+        while at < len(data):
+            try:
+                header = remaining_length(data, at + 1)
+            except MalformedPacketError:
+                break
+            if header is None:
+                break
+            length, start = header
+            if data[at] == first and start + length <= len(data):
+                return data[start : start + length]
+            at = start + length
+        return None
 
     def take_pings(self) -> int:
         """Remove the PINGREQ packets, which need not wait for the publishes in front; returns how many there were."""

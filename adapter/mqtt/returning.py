@@ -39,27 +39,43 @@ class Joined:
 
 
 class Earlier:
-    """The earlier connections of a device that have something pending, the oldest first."""
+    """The connections of one device that have gone and have something pending, the oldest first.
 
-    def __init__(self, flows: list[Answers]) -> None:
-        self.flows = flows
-        for flow in flows:
-            flow.listed_in = self
-        self._index: dict[bytes, tuple[Answers, Run]] | None = None
+    A connection's `position` is its place among them, given when it goes; the one that is open has none. There is one
+    object for all of them, so that what a device costs that comes back thousands of times grows with what is pending.
+    """
 
-    def remove(self, flow: Answers) -> None:
-        """It has nothing pending any more."""
-        self.flows.remove(flow)
-        self._index = None
+    __slots__ = ("_flows", "_index", "_next")
+
+    def __init__(self) -> None:
+        self._flows: dict[int, Answers] = {}
+        self._next = 0
+        self._index: dict[bytes, tuple[Answers, Run]] | None = None  # while packet identifiers are asked for
+
+    def __bool__(self) -> bool:
+        """Whether anything is pending."""
+        return bool(self._flows)
+
+    def add(self, flow: Answers) -> None:
+        """It has gone."""
+        flow.position = self._next
+        self._flows[self._next] = flow
+        self._next += 1
+        if self._index is not None:
+            self._add_to_index(flow)
+
+    def settled(self, flow: Answers) -> None:
+        """Some of its messages have an outcome."""
+        self._index = None  # which must not hold them for longer than the lanes do
+        if not flow.window.unacknowledged and flow.position is not None:
+            self._flows.pop(flow.position, None)
 
     def find(self, packet_id: bytes, payload: bytes, template: RecordTemplate) -> Answers | None:
         """The connection that has this message pending. Of equal identifiers the latest counts."""
         if self._index is None:
             self._index = {}
-            for flow in self.flows:
-                for run in flow.window:
-                    if isinstance(run, Run):
-                        self._index |= dict.fromkeys(run.packet_ids, (flow, run))
+            for flow in self._flows.values():
+                self._add_to_index(flow)
         found = self._index.get(packet_id)
         if found is None:
             return None
@@ -68,6 +84,32 @@ class Earlier:
             self._index = None
             return self.find(packet_id, payload, template)
         return flow if is_pending(run, packet_id, payload, template) else None
+
+    def _add_to_index(self, flow: Answers) -> None:
+        assert self._index is not None, "who calls this has made it"
+        for run in flow.window:
+            if isinstance(run, Run):
+                self._index |= dict.fromkeys(run.packet_ids, (flow, run))
+
+    def successors(self, flow: Answers) -> list[Answers]:
+        """The later connections that joined messages of this one, those that joined theirs, and so on.
+
+        And those in between: one that has joined in another's place has left it with what it sent itself.
+        """
+        assert flow.position is not None, "it has gone"
+        found: list[Answers] = []
+        reached = flow.position
+        waiting = [flow]
+        while waiting:
+            for successor in waiting.pop().joined_by:
+                last = self._next - 1 if successor.position is None else successor.position
+                later = [self._flows[at] for at in range(reached + 1, last + 1) if at in self._flows]
+                reached = max(reached, last)
+                if successor.position is None and successor not in found[-1:]:
+                    later.append(successor)
+                found += later
+                waiting += later
+        return found
 
 
 def is_pending(entry: object, packet_id: bytes, payload: bytes, template: RecordTemplate) -> bool:

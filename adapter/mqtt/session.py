@@ -10,6 +10,7 @@ other packets.
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from adapter.model import Connect, Identity, Outcome
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.ports import Wire
+    from adapter.mqtt.receive_buffer import ReceiveBuffer
     from adapter.peer import Peer
 
+DISCONNECT = PacketType.DISCONNECT << 4
 KEEP_ALIVE_FACTOR = 1.5  # [MQTT-3.1.2-24, 5.0: 3.1.2-22]
 
 
@@ -159,7 +162,7 @@ class Session(Inbound):
         if held is not None:
             if self._flow is not None:
                 self._flow.waited_seconds = now - held.read_at
-            self._process(held.bytes, now)
+            self._process(held.data, now)
             if self._flow is not None:
                 self._flow.waited_seconds = 0.0
         if self._at_eof and not self.pauses:
@@ -274,12 +277,21 @@ class Session(Inbound):
         frontend.packet_done(self)
         frontend.unregister(self, self._tenant, self.client_id)
         frontend.sessions.pop(self, None)
-        self._held = None
+        held, self._held = self._held, None
         if self._flow is None:
             frontend.bytes_before_open -= self._before_open
         else:
             self._flow.connection_ended()
+            if held is not None:
+                self._take_goodbye(held)
             frontend.remember_pending(self._flow)
             frontend.kept_sessions.keep(self._flow.identity, self.session_expiry, self._flow.exchanges)
             frontend.wills.left(self, cause, self.session_expiry)
         self._wire.close()
+
+    def _take_goodbye(self, held: ReceiveBuffer) -> None:
+        """A DISCONNECT that was read counts, though publishes in front of it had to wait [MQTT-3.14.4-3, 3.1.2-10]."""
+        body = held.find(DISCONNECT)
+        if body is not None:
+            with suppress(ProtocolError):
+                take_control_packet(self, PacketType.DISCONNECT, body)

@@ -193,6 +193,10 @@ class Wills:
         else:
             self._publish(will)
 
+    def session_ended(self, identity: Identity) -> None:
+        """Its session was forgotten: the Will is due, whatever its delay (5.0 section 3.1.2.5)."""
+        self.returned(identity, session_present=False)
+
     # -- time, and the end -----------------------------------------------------------------------------------------
 
     def delay_is_over(self, will: LastWill) -> None:

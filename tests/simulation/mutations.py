@@ -23,6 +23,7 @@ from adapter.mqtt.answers import Answers
 from adapter.mqtt.exactly_once import Exchanges
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.pause import Pause
+from adapter.mqtt.returning import Earlier
 from adapter.mqtt.session import Session
 from adapter.service import Drained, Service
 
@@ -290,6 +291,10 @@ def _never(*_: Any) -> bool:
     return False
 
 
+def _those_that_joined(_: Earlier, flow: Answers) -> list[Answers]:
+    return list(flow.joined_by)
+
+
 def _nothing(*_: Any) -> list[Any]:
     return []
 
@@ -327,7 +332,7 @@ MUTATIONS = (
               (Pipeline, "_answered", _hears_only_of_its_own_batch))),
     Mutation("does not withdraw what stands behind a failure", ORDER, 60, ((Lane, "withdraw", _instead(_nothing)),)),
     Mutation("does not withdraw what connections in between have sent", ORDER, 1,
-             ((Answers, "between", _instead(_nothing)),), history="connection_in_between"),
+             ((Earlier, "successors", _instead(_those_that_joined)),), history="connection_in_between"),
     Mutation("loses a batch when the producer is replaced", ANSWERED, 10,
              ((Producer, "_retire", _drops_what_is_parked),)),
     Mutation("goes on with a producer whose sequence is spent", ANSWERED, 10,

@@ -83,7 +83,7 @@ def test_a_5_0_disconnect_may_change_how_long_the_session_lives(seconds: int, *,
 
 
 def kept_sessions(limit: int) -> KeptSessions:
-    return KeptSessions(limit, World().time, FrontEndCounters())
+    return KeptSessions(limit, World().time, FrontEndCounters(), lambda _: None)
 
 
 def test_a_session_is_not_present_for_a_device_that_is_not_quite_the_same() -> None:

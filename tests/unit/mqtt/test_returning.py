@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import tracemalloc
 
 import pytest
@@ -369,3 +370,73 @@ def test_what_is_repeated_is_not_kept_a_second_time() -> None:
         tracemalloc.stop()
     assert world.frontend.counters.joined == 200
     assert kept < 200 * 600
+
+
+@pytest.mark.parametrize("what", ["repeats", "a part of a packet", "topics and aliases"])
+def test_what_a_connection_leaves_behind_is_what_it_has_pending(what: str) -> None:
+    """Whatever else it had in memory, and however many connections of its device were there before."""
+    world = World()
+    count = 400
+    world.device(level=5).session.gone()
+    tracemalloc.start()
+    try:
+        for n in range(1, count + 1):
+            device = world.device(level=5)
+            send(device, n, level=5, dup=what == "repeats")
+            if what == "a part of a packet":
+                device.send(publish("t", bytes(100_000), packet_id=n + count, level=5)[:-1])
+            elif what == "topics and aliases":
+                topic, alias = "t" * 1000, b"\x23\x00\x01"
+                device.send(publish(topic, qos=0, level=5, properties=alias))
+            device.session.gone()
+            device.wire.take()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < count * 4000
+    world.answer_all()
+    assert world.frontend._pending == {}
+
+
+@pytest.mark.parametrize("dup", [False, True])
+@pytest.mark.parametrize("fails", [False, True])
+def test_ten_times_as_many_connections_that_have_gone_are_settled_in_ten_times_the_time(
+    *, dup: bool, fails: bool
+) -> None:
+    """With `dup` each repeats what the one before it has sent."""
+
+    def seconds(count: int) -> float:
+        world = World()
+        for n in range(1, count + 1):
+            device = world.device()
+            if dup and n > 1:
+                send(device, n - 1, dup=True)
+            send(device, n)
+            device.session.gone()
+        began = time.process_time()
+        if fails:
+            world.time.advance(61)
+        world.answer_all()
+        assert world.frontend._pending == {}
+        return time.process_time() - began
+
+    assert seconds(3000) < 40 * seconds(300)
+
+
+def test_a_connection_that_has_gone_is_forgotten_with_its_last_outcome() -> None:
+    world = World()
+    first = world.device()
+    send(first, 1)
+    send(first, 2, topic="p1/t")
+    first.session.gone()
+    second = world.device()
+    send(second, 2, dup=True, topic="p1/t")
+    world.time.turn()
+    world.kafka.answer(at=[batch.partition for batch, _ in world.kafka.waiting].index(0))
+    second.session.gone()
+    third = world.device()
+    send(third, 2, dup=True, topic="p1/t")
+    world.answer_all()
+    assert (log(world), log(world, 1)) == ([1], [2])
+    assert third.wire.take() == puback(2)
+    assert world.frontend._pending == {}

@@ -417,6 +417,9 @@ def test_a_3_1_1_device_is_closed_at_the_refused_message_after_the_pubacks_befor
     device = world.device()
     device.send(publish("t", b"1", packet_id=1), publish("no/x", packet_id=2), publish("t", b"3", packet_id=3))
     assert not device.wire.closed
+    device.send(PINGREQ)
+    assert device.wire.take() == PINGRESP
+    device.send(publish("t", b"4" * 5000, packet_id=4))
     assert not device.wire.reading
     world.answer_all()
     assert device.wire.take() == puback(1)

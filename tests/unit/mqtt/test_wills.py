@@ -75,6 +75,46 @@ def test_a_goodbye_takes_the_will_along(world: World, level: int) -> None:
     assert (world.frontend.counters.wills, world.frontend.counters.will_bytes) == (0, 0)
 
 
+@BOTH
+@pytest.mark.parametrize("end", ["reset", "takeover"])
+def test_a_goodbye_that_was_read_takes_it_along_although_publishes_wait_in_front_of_it(
+    world: World, level: int, end: str
+) -> None:
+    device = sensor(world, level)
+    device.send(publish("later/t", b"1" * 300, packet_id=1, level=level), DISCONNECT)
+    if end == "reset":
+        device.session.gone()
+    else:
+        world.device(level=level)
+    assert arrived(world) == []
+    assert (world.frontend.counters.wills, world.frontend.counters.wills_published) == (0, {})
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        b"",
+        DISCONNECT[:1],
+        packet(0xE0, b"\x04"),  # with Will
+        packet(0xE0, b"\xff"),  # no reason code
+        publish("t", DISCONNECT, qos=0, level=5),
+        b"\x30\xff\xff\xff\xff" + DISCONNECT,
+    ],
+)
+def test_nothing_else_that_waits_behind_publishes_does(world: World, behind: bytes) -> None:
+    device = sensor(world, 5)
+    device.send(publish("later/t", b"1", packet_id=1, level=5), behind)
+    device.session.gone()
+    assert arrived(world) == [b"gone"]
+
+
+def test_the_expiry_of_a_goodbye_that_was_read_counts_for_the_session(world: World) -> None:
+    device = patient(world)
+    device.send(publish("later/t", b"1", packet_id=1, level=5), packet(0xE0, b"\x04\x05\x11\x00\x00\x00\x00"))
+    device.session.gone()
+    assert arrived(world) == [b"gone"]
+
+
 @pytest.mark.parametrize("code", [0x04, 0x80, 0x81, 0x97])
 def test_every_other_goodbye_leaves_it(world: World, code: int) -> None:
     device = sensor(world, 5)
@@ -176,6 +216,17 @@ def test_a_session_that_ends_before_the_delay_ends_the_wait(world: World) -> Non
     assert arrived(world) == []
     world.time.advance(3)
     assert arrived(world) == [b"gone"]
+
+
+def test_a_session_that_is_forgotten_because_there_are_too_many_ends_the_wait() -> None:
+    world = World(max_sessions=1)
+    patient(world).session.gone()
+    assert arrived(world) == []
+    world.device("another", clean=False).session.gone()
+    assert arrived(world) == [b"gone"]
+    world.time.advance(61)
+    assert arrived(world) == [b"gone"]
+    assert world.frontend.counters.wills == 0
 
 
 def test_a_session_that_ends_with_its_connection_leaves_no_time(world: World) -> None:
