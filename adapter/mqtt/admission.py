@@ -42,7 +42,8 @@ class Admission:
         try:
             connect = decode_connect(body)
         except (ConnectRefusedError, ProtocolError) as error:
-            self.refuse_unread(body, error)
+            if not self.refuse_unread(body, error):
+                raise
             return
         session.level = connect.level
         session.problem_information = connect.request_problem_information
@@ -58,17 +59,18 @@ class Admission:
         if session.authenticating(len(body)):
             frontend.gate.authenticate(connect, session.peer, partial(self._authenticated, connect))
 
-    def refuse_unread(self, body: bytes, error: ConnectRefusedError | ProtocolError) -> None:
-        """Refuse a CONNECT that cannot be decoded; `body` may be part of it. Raises `error` if 3.1.1 has no answer."""
+    def refuse_unread(self, body: bytes, error: ConnectRefusedError | ProtocolError) -> bool:
+        """Refuse a CONNECT that cannot be decoded; `body` may be part of it. False: 3.1.1 has no answer to it."""
         session = self._session
         session.level = level_to_answer_in(body)
         if isinstance(error, ProtocolError) and session.level != MQTT_5:
-            raise error  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
+            return False  # 3.1.1 closes without an answer [MQTT-4.8.0-1]
         if isinstance(error, LimitError):
             session.frontend.counters.limited[error.limit] += 1
         # 5.0 section 4.13.1. No Reason String, because the Maximum Packet Size is unknown [MQTT-3.1.2-24].
         session.problem_information = False
         self._refuse(ConnectRefusedError(error.code, error.text))
+        return True
 
     def _authenticated(self, connect: Connect, result: Identity | ConnectRefusedError) -> None:
         session = self._session

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from adapter.mqtt.layers import forget
 from adapter.mqtt.limits import LOCAL, Throttle
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.session import Session
@@ -25,10 +26,6 @@ LINGER_SECONDS = 2.0
 # Shared by all connections: it is filled and emptied within one turn of the loop, in one thread.
 BUFFER = memoryview(bytearray(READ_SIZE))
 _SMALL_BUFFER = BUFFER[:READ_SIZE_UNDER_PRESSURE]
-
-
-def forget(_: bytes) -> None:
-    """Discard bytes: there is no session yet, or its last packet was sent."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -159,6 +156,12 @@ class Connection(asyncio.BufferedProtocol):
             self._frontend.addresses.leave(self._address)
         if self._session is not None:
             self._session.gone()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Hold nothing that holds this connection: its memory is free at once, and waits for no collector of cycles."""
+        self._session = self._slow = None
+        self._receive = self.write = forget
 
     # -- the session's side (`Wire`) -------------------------------------------------------------------------------
 

@@ -111,7 +111,9 @@ class Frontend:
         self.log = log
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
-        self.turns = Turns(timers)
+        self.turns = Turns(timers)  # packets and topics of devices that have been let in
+        self.reads = Turns(timers)  # theirs, through TLS and WebSocket
+        self.openings = Turns(timers)  # of all who have not been let in
         self.addresses = Addresses(config.limits, timers.time)
         self._begun: dict[
             Inbound, float

@@ -18,12 +18,13 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
 from adapter.mqtt.receive_buffer import ReceiveBuffer
 from adapter.mqtt.replies import PINGRESP
-from adapter.mqtt.turns import CONTROL_PACKET
+from adapter.mqtt.turns import BYTES_A_UNIT, CONTROL_PACKET
 from adapter.reasons import CloseCause, Limit, ReasonCode
 
 if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.ports import Wire
+    from adapter.mqtt.turns import Turns
     from adapter.peer import Peer
 
 PUBREL_BYTE = 0x62
@@ -78,8 +79,8 @@ class Inbound(ABC):
         """Take a packet other than PUBLISH, without its fixed header. Raises ProtocolError."""
 
     @abstractmethod
-    def refuse_connect(self, body: bytes, error: ProtocolError) -> None:
-        """Refuse a CONNECT of which `body` has arrived. Raises `error` if 3.1.1 has no answer."""
+    def refuse_connect(self, body: bytes, error: ProtocolError) -> bool:
+        """Refuse a CONNECT of which `body` has arrived. False: 3.1.1 has no answer to it."""
 
     @abstractmethod
     def yield_turn(self) -> None:
@@ -175,16 +176,20 @@ class Inbound(ABC):
 
     def _take_in_turn(self, data: bytes, pos: int, end: int) -> int:
         """Take a packet, or many PUBRELs; or nothing, when this turn's budget is exhausted."""
-        turns = self.frontend.turns
+        turns = self._line
         if not turns.take(CONTROL_PACKET):
             self.yield_turn()
             return pos
         if data[pos] == PUBREL_BYTE and self._flow is not None:
             after = self._flow.release_all(data, pos, end)
             if after > pos:
-                turns.take((after - pos) // PUBRELS_A_UNIT)
+                turns.charge((after - pos) // PUBRELS_A_UNIT)
                 return after
         return self._take_connect(data, pos, end) if self._state is State.NEW else self._take_packet(data, pos, end)
+
+    @property
+    def _line(self) -> Turns:
+        return self.frontend.turns if self._flow is not None else self.frontend.openings
 
     def _take_connect(self, data: bytes, pos: int, end: int) -> int:
         if data[pos] >> 4 != PacketType.CONNECT:  # without waiting for the rest of it
@@ -206,7 +211,8 @@ class Inbound(ABC):
             if peek_level(body) == MQTT_5:
                 remaining_length(data, pos + 1, minimal=True)
         except ProtocolError as error:
-            self.refuse_connect(body, error)
+            if not self.refuse_connect(body, error):
+                raise
             return pos
         self._take_whole(data[pos], body)
         return stop
@@ -225,6 +231,7 @@ class Inbound(ABC):
         return stop
 
     def _take_whole(self, first: int, body: bytes) -> None:
+        self._line.charge(len(body) // BYTES_A_UNIT)
         kind = first >> 4
         self.frontend.counters.packets_received[kind] += 1
         if kind == PacketType.CONNECT and self._state is not State.NEW:

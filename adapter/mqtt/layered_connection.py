@@ -11,12 +11,14 @@ from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.connection import BUFFER, Connection, forget
+from adapter.mqtt.connection import BUFFER, Connection
+from adapter.mqtt.layers import forget, unopened
 from adapter.mqtt.opening import Opening
 from adapter.mqtt.proxy_header import ProxyHeader
 from adapter.mqtt.session import Session
 from adapter.mqtt.tls import TlsLayer
-from adapter.mqtt.turns import FRAME, READ
+from adapter.mqtt.turns import READ
+from adapter.mqtt.websocket import READ_SIZE as WEBSOCKET_READ_SIZE
 from adapter.mqtt.websocket import WebSocketConfig, WebSocketLayer
 from adapter.peer import Peer
 from adapter.reasons import CloseCause
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.layers import Bytes, Layer, Step
+    from adapter.mqtt.turns import Turns
 
-# A read is processed in one go, and may hold thousands of the smallest WebSocket frames.
 READ_SIZE = 16_384
 LONGEST_TEXT = 200  # characters of an error text, which may contain what a peer sent
 
@@ -51,7 +53,8 @@ class Layers:
         if self.websocket is not None:
             steps.append(partial(WebSocketLayer, self.websocket))
         if self.context is not None:
-            steps.append(partial(TlsLayer, self.context))
+            read_size = WEBSOCKET_READ_SIZE if self.websocket is not None else None
+            steps.append(partial(TlsLayer, self.context, read_size))
         if self.proxies and _among(address, self.proxies):
             steps.append(ProxyHeader)
         return steps
@@ -68,13 +71,16 @@ def _among(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> boo
 class LayeredConnection(Connection):
     """The `Base` of its layers, and the `Wire` of its session."""
 
-    __slots__ = ("_layers", "_open", "_steps", "peer")
+    __slots__ = ("_layers", "_paused", "_put_off", "_read_size", "_stack", "_steps", "peer")
 
     def __init__(self, frontend: Frontend, layers: Layers, *, unix: bool = False) -> None:
         super().__init__(frontend, unix=unix)
         self._layers = layers
+        self._read_size = READ_SIZE if layers.websocket is None else WEBSOCKET_READ_SIZE
         self._steps: list[Step] = []  # layers yet to be created, the topmost first
-        self._open: list[Layer] = []  # from the socket upwards
+        self._stack: list[Layer] = []  # from the socket upwards
+        self._put_off: bytes | None = None  # a read that waits for a later turn; meanwhile the socket is not read
+        self._paused = False  # by the session
         self.peer = Peer("")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -98,34 +104,78 @@ class LayeredConnection(Connection):
     def _rise(self, below: Bytes) -> Bytes:
         """Create the next layer, or finally the session, on top of `below`; returns what receives its bytes."""
         if self._steps:
-            return self._steps.pop()(self, below).receive
+            layer = self._steps.pop()(self, below)
+            self._stack.append(layer)
+            return layer.receive
         assert isinstance(self._session, Opening), "a session is made once"
         self._session.over()
         self.write = below
         return self._begin(self.peer)
 
+    @property
+    def _line(self) -> Turns:
+        let_in = isinstance(self._session, Session) and self._session.is_open
+        return self._frontend.reads if let_in else self._frontend.openings
+
     def get_buffer(self, sizehint: int) -> memoryview:
-        return super().get_buffer(sizehint)[:READ_SIZE]
+        return super().get_buffer(sizehint)[: self._read_size]
 
     def buffer_updated(self, nbytes: int) -> None:
-        session = self._session
-        if isinstance(session, Session) and not self._frontend.turns.take(READ):
-            session.yield_turn()  # the bytes of this read wait for a later turn
+        data = BUFFER[:nbytes].tobytes()
+        if self._receive is forget or self._line.take(READ):
+            self._take(data)
+        else:
+            self._wait(data)
+
+    def _wait(self, data: bytes) -> None:
+        self._put_off = data
+        super().pause_reading()
+        self._line.wait(self)
+
+    def next_turn(self) -> None:
+        """Take what was put off."""
+        data, self._put_off = self._put_off, None
+        if data is None:  # it has ended meanwhile
+            return
+        self._line.charge(READ)
+        self._take(data)
+        if not self._paused:
+            self.resume_reading()
+
+    def _take(self, data: bytes) -> None:
         try:
-            self._receive(BUFFER[:nbytes].tobytes())
+            self._receive(data)
         except ProtocolError as error:
             text = error.text[:LONGEST_TEXT]
             self._frontend.log.warning("protocol error", peer=self.peer.address, code=error.code.name, text=text)
             if self._session is not None:
                 self._session.end(None, CloseCause.PROTOCOL_ERROR)
 
+    def pause_reading(self) -> None:
+        self._paused = True
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused = False
+        if self._put_off is None:
+            super().resume_reading()
+
     def close(self) -> None:
         """As a plain connection does, after each layer's closing message, from the top."""
         if not self._closing and not self._transport.is_closing():
-            for layer in reversed(self._open):
+            for layer in reversed(self._stack):
                 layer.send_close()
-                layer.above = forget
+                if layer.above is not unopened:
+                    layer.above = forget
+        self._put_off = None
         super().close()
+
+    def _let_go(self) -> None:
+        super()._let_go()
+        self._put_off = None
+        for layer in self._stack:
+            layer.let_go()
+        self._stack.clear()
 
     # -- the layers' side (`Base`) ---------------------------------------------------------------------------------
 
@@ -136,11 +186,16 @@ class LayeredConnection(Connection):
         layer.above = self._rise(layer.write)
         if isinstance(layer, ProxyHeader):  # it has done its part
             self._receive = layer.above
-        else:
-            self._open.append(layer)
+            self._stack.remove(layer)
 
-    def spent(self, frames: int) -> None:
-        self._frontend.turns.take(frames * FRAME)
+    def spent(self, cost: int) -> None:
+        self._line.charge(cost)
+
+    def yields(self) -> bool:
+        if self._closing or self._line.take(READ):
+            return False
+        self._wait(b"")
+        return True
 
     def ended(self) -> None:
         session = self._session

@@ -32,6 +32,9 @@ class Layer(Protocol):
     def send_close(self) -> None:
         """Send the protocol's closing message, if it has one; nothing follows from above."""
 
+    def let_go(self) -> None:
+        """The connection is lost: hold nothing that holds this layer."""
+
 
 class Base(Protocol):
     """The connection, as a layer sees it."""
@@ -41,8 +44,11 @@ class Base(Protocol):
     def opened(self, layer: Layer) -> None:
         """Set `layer.above` to the next layer or the session."""
 
-    def spent(self, frames: int) -> None:
-        """Charge decoded frames to this turn of the event loop."""
+    def spent(self, cost: int) -> None:
+        """Charge work to this turn of the event loop; see `turns.py`."""
+
+    def yields(self) -> bool:
+        """Whether the rest has to wait for a later turn; then `receive` is called with no bytes."""
 
     def ended(self) -> None:
         """The peer has closed the layer's protocol: it sends nothing more."""
@@ -50,6 +56,10 @@ class Base(Protocol):
 
 # Creates a layer on a base and a function that writes to the layer below.
 Step = Callable[[Base, Bytes], Layer]
+
+
+def forget(_: bytes) -> None:
+    """Read what comes after our last word, and do nothing with it."""
 
 
 def unopened(_: bytes) -> None:

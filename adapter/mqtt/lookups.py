@@ -46,7 +46,7 @@ def topic_name(topic: bytes) -> str:
 class Lookups:
     """The look-ups of one open session."""
 
-    __slots__ = ("_cache", "_identity", "_look_up", "_resolved", "_session", "parse")
+    __slots__ = ("_cache", "_identity", "_look_up", "_resolved", "_session", "paid", "parse")
 
     def __init__(self, session: Session, identity: Identity) -> None:
         self._session = session
@@ -54,6 +54,7 @@ class Lookups:
         self._cache: dict[Key, Route] = {}
         self._look_up: LookUp | None = None
         self._resolved: tuple[Key, Route | Refusal] | None = None
+        self.paid = False  # for the turn of the next look-up, with the parsing of its properties
         self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # decodes a property list
 
     def route(self, key: Key) -> Route | Refusal | None:
@@ -71,7 +72,8 @@ class Lookups:
         frontend = self._session.frontend
         result = self._take_resolved(key)
         if result is None:
-            if not frontend.turns.take(LOOKUP):
+            paid, self.paid = self.paid, False
+            if not paid and not frontend.turns.take(LOOKUP):
                 self._session.yield_turn()
                 return None
             name = topic_name(topic)

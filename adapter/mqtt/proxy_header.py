@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.layers import unopened
+from adapter.mqtt.layers import forget, unopened
 from adapter.peer import Peer
 from adapter.reasons import ReasonCode
 
@@ -137,3 +137,7 @@ class ProxyHeader:
 
     def send_close(self) -> None:
         """Nothing: the protocol has no closing message."""
+
+    def let_go(self) -> None:
+        """See `Layer`."""
+        self.above = forget

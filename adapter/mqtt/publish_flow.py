@@ -22,8 +22,10 @@ from adapter.mqtt.exactly_once import QOS_2
 from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.lookups import Lookups, topic_name
 from adapter.mqtt.pause import Pause
+from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
+from adapter.mqtt.turns import BYTES_A_UNIT, LOOKUP
 from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -122,7 +124,10 @@ class PublishFlow(Answers):
                     if body >= stop:
                         raise MalformedPacketError("a PUBLISH without properties")
                     if data[body]:
-                        topic, properties, body = self._prefix(data, topic, body, stop)
+                        prefix = self._prefix(data, topic, body, stop)
+                        if prefix is None:
+                            break
+                        topic, properties, body = prefix
                     else:
                         properties = b""
                         body += 1
@@ -254,12 +259,21 @@ class PublishFlow(Answers):
         route.lane.put(run)
         return True
 
-    def _prefix(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int]:
+    def _prefix(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int] | None:
+        """See `PublishPrefixes`; None: this turn of the event loop has no room for a new property list."""
         if self._prefixes is None:
             config = self._frontend.config
             self._prefixes = PublishPrefixes(config.topic_alias_maximum, config.max_topic_length, config.routes_cached)
             self._lookups.parse = self._prefixes.parsed
-        return self._prefixes.read(data, topic, at, stop)
+        prefixes = self._prefixes
+        reader = Reader(data, at, stop)
+        properties = reader.take(reader.varint())
+        if not prefixes.knows(properties):
+            if not self._frontend.turns.take(LOOKUP + len(properties) // BYTES_A_UNIT):
+                self._session.yield_turn()
+                return None
+            self._lookups.paid = True
+        return prefixes.topic(topic, properties), properties, reader.pos
 
     def _is_text(self, properties: bytes) -> bool:
         """Whether payloads must be UTF-8: the Payload Format Indicator says so, and the operator wants it checked."""

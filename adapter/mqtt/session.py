@@ -77,14 +77,14 @@ class Session(Inbound):
     def take_packet(self, kind: PacketType, body: bytes) -> None:
         """Take a packet other than PUBLISH."""
         if kind is PacketType.CONNECT:
-            self.frontend.turns.take(CONNECT)
+            self.frontend.openings.charge(CONNECT)
             Admission(self).begin(body)
         else:
             take_control_packet(self, kind, body)
 
-    def refuse_connect(self, body: bytes, error: ProtocolError) -> None:
+    def refuse_connect(self, body: bytes, error: ProtocolError) -> bool:
         """Refuse a CONNECT that is not decoded."""
-        Admission(self).refuse_unread(body, error)
+        return Admission(self).refuse_unread(body, error)
 
     # -- CONNECT: what `Admission` does to its session -----------------------------------------------------------------
 
@@ -172,7 +172,7 @@ class Session(Inbound):
         """Take nothing more in this turn of the event loop: its budget is exhausted."""
         if not self.pauses & Pause.TURN and self._state is not CLOSED:
             self.pause(Pause.TURN)
-            self.frontend.turns.wait(self)
+            self._line.wait(self)
 
     def next_turn(self) -> None:
         """Continue: the session's turn has come."""
@@ -262,6 +262,7 @@ class Session(Inbound):
     def gone(self) -> None:
         """The socket is closed, by either side. Pending messages stay in their lanes."""
         self._close(CloseCause.CONNECTION_LOST)
+        self._flow = None  # they hold each other; pending messages hold the flow as long as it is needed
 
     def _close(self, cause: CloseCause) -> None:
         if self._state is CLOSED:

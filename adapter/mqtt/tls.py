@@ -11,7 +11,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from adapter.errors import ProtocolError
-from adapter.mqtt.layers import unopened
+from adapter.mqtt.layers import forget, unopened
+from adapter.mqtt.turns import HANDSHAKE
 from adapter.peer import Certificate, Peer
 from adapter.reasons import ReasonCode
 
@@ -39,9 +40,10 @@ _SHORT = {
 class TlsLayer:
     """The server side of TLS. `context` is called once per connection: a renewed one applies to later connections."""
 
-    __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_tls", "above")
+    __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_read_size", "_tls", "above")
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], base: Base, below: Bytes) -> None:
+    def __init__(self, context: Callable[[], ssl.SSLContext], read_size: int | None, base: Base, below: Bytes) -> None:
+        self._read_size = read_size or READ_SIZE
         self._base = base
         self._below = below
         self._incoming = ssl.MemoryBIO()
@@ -58,7 +60,7 @@ class TlsLayer:
         tls = self._tls
         while True:
             try:
-                plain = tls.read(READ_SIZE)
+                plain = tls.read(self._read_size)
             except ssl.SSLWantReadError:
                 break
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
@@ -71,12 +73,16 @@ class TlsLayer:
                 self._base.ended()
                 return
             self.above(plain)
+            if tls.pending() and self._base.yields():
+                return
         self._flush()  # TLS's own answers, such as to a key update
 
     def _shake_hands(self) -> bool:
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
+            if self._outgoing.pending:
+                self._base.spent(HANDSHAKE)
             self._flush()
             return False
         except ssl.SSLError as error:
@@ -103,6 +109,10 @@ class TlsLayer:
             with suppress(ssl.SSLError):  # unwrap would wait for the peer's close_notify; the connection does that
                 self._tls.unwrap()
             self._flush()
+
+    def let_go(self) -> None:
+        """See `Layer`."""
+        self.above = forget
 
     def _flush(self) -> None:
         if self._outgoing.pending:

@@ -37,9 +37,9 @@ def check_topic_filter(text: str, *, shared: bool) -> None:
             raise ProtocolError(
                 ReasonCode.PROTOCOL_ERROR, "a shared subscription without its parts [MQTT-4.8.2-1, 4.8.2-2]"
             )
-    levels = text.split("/")
-    for number, level in enumerate(levels, start=1):
-        if "#" in level and (level != "#" or number != len(levels)):
-            raise MalformedPacketError("# that does not stand alone in the last level [MQTT-4.7.1-2, 5.0: 4.7.1-1]")
-        if "+" in level and level != "+":
-            raise MalformedPacketError("+ that does not stand alone in its level [MQTT-4.7.1-3, 5.0: 4.7.1-2]")
+    # Not level by level: a filter may have 65,535.
+    levels = "/" + text.replace("/", "//") + "/"  # each between two slashes of its own
+    if "#" in text and (levels.count("#") > 1 or not levels.endswith("/#/")):
+        raise MalformedPacketError("# that does not stand alone in the last level [MQTT-4.7.1-2, 5.0: 4.7.1-1]")
+    if levels.count("+") != levels.count("/+/"):
+        raise MalformedPacketError("+ that does not stand alone in its level [MQTT-4.7.1-3, 5.0: 4.7.1-2]")

@@ -4,6 +4,9 @@ A read may bring thirty thousand small packets, or four thousand new topics. A m
 twenty turns on its way to Kafka and back, so it waits twenty times for whatever a turn takes. A connection that finds
 the turn's budget exhausted waits for a later turn, first come, first served. PUBLISH packets to known topics, the usual
 case, are free.
+
+There are three lines (`Frontend`), none of which waits for another: packets and topics of devices that were let in;
+their reads through TLS and WebSocket; and everything that comes before a device is let in.
 """
 
 from __future__ import annotations
@@ -15,12 +18,16 @@ if TYPE_CHECKING:
     from adapter.mqtt.ports import Timers
 
 BUDGET = 256  # about 1 µs each
+# What one connection gets of it while others wait: a flood must not cost each of them a whole turn.
+SHARE = 32
 # Costs, in the same unit.
 CONTROL_PACKET = 4
+BYTES_A_UNIT = 4  # of a packet or property list; the shortest user properties, five bytes each, cost the most
 CONNECT = 50
 LOOKUP = 25
 READ = 10  # through TLS or WebSocket
 FRAME = 8  # of WebSocket
+HANDSHAKE = 1000  # of TLS: the server's signature
 
 
 class Waiter(Protocol):
@@ -31,23 +38,29 @@ class Waiter(Protocol):
 
 
 class Turns:
-    """Shared by all connections. It counts turns itself: the clock may not move for several, or move within one."""
+    """One line. It counts turns itself: the clock may not move for several, or move within one."""
 
     def __init__(self, timers: Timers, budget: int = BUDGET) -> None:
         self._timers = timers
         self._budget = budget
         self._left = budget
+        self._share = budget
         self._waiting: deque[Waiter] = deque()
         self._serving = False
         self._planned = False
 
     def take(self, cost: int) -> bool:
         """Spend `cost`; False when the budget is exhausted: then `wait`. The last to spend may overdraw it."""
-        if self._left <= 0 or (self._waiting and not self._serving):
+        if self._left <= 0 or (self._share <= 0 if self._serving else self._waiting):
             return False
-        self._left -= cost
-        self._plan()
+        self.charge(cost)
         return True
+
+    def charge(self, cost: int) -> None:
+        """Spend `cost` in any case; what overdraws the budget is missing in the turns that follow."""
+        self._left -= cost
+        self._share -= cost
+        self._plan()
 
     def wait(self, waiter: Waiter) -> None:
         """Call `waiter.next_turn` once in a later turn, after those that are waiting already."""
@@ -61,14 +74,15 @@ class Turns:
 
     def _next(self) -> None:
         self._planned = False
-        self._left = self._budget
+        self._left = min(self._budget, self._left + self._budget)
         self._serving = True
         try:
             for _ in range(len(self._waiting)):
                 if self._left <= 0:
                     break
+                self._share = max(SHARE, self._left // len(self._waiting))
                 self._waiting.popleft().next_turn()
         finally:
             self._serving = False
-            if self._waiting:
+            if self._waiting or self._left <= 0:
                 self._plan()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from websockets.exceptions import WebSocketException
 from websockets.frames import CloseCode, Frame, Opcode
@@ -19,7 +19,8 @@ from websockets.typing import Origin, Subprotocol
 
 from adapter.errors import ProtocolError
 from adapter.mqtt.frame_cutter import LARGEST_FRAME, FrameCutter
-from adapter.mqtt.layers import unopened
+from adapter.mqtt.layers import forget, unopened
+from adapter.mqtt.turns import FRAME
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ SUBPROTOCOL = Subprotocol("mqtt")  # [MQTT-6.0.0-3, -4]
 END_OF_HEADERS = b"\r\n\r\n"
 # Of the whole upgrade request; browsers with many cookies send 8 KiB.
 LARGEST_REQUEST = 16_384
+# A read holds three hundred of the smallest frames, and all of a read are taken apart at once.
+READ_SIZE = 2048
+# Pings, pongs and empty frames in one read: nobody has so many to send, not even after a long pause.
+MOST_IDLE_FRAMES = 250
 
 # The library would log a line per connection, which may contain what a device sent.
 _SILENT = logging.getLogger("adapter.websocket")
@@ -81,21 +86,29 @@ class WebSocketLayer:
         protocol = self._protocol
         protocol.receive_data(self._cutter.cut(data))
         frames = protocol.events_received()
-        self._base.spent(len(frames))
+        self._base.spent(len(frames) * FRAME)
         self._flush()  # pongs, and the answer to a Close, before a packet in these frames ends the connection
+        idle = 0
         for frame in frames:
             assert isinstance(frame, Frame), "the request was read"
-            if frame.opcode in _DATA:
+            if frame.opcode in _DATA and frame.data:
                 self.above(bytes(frame.data))
             elif frame.opcode is Opcode.TEXT:
-                if protocol.state is OPEN:
-                    protocol.fail(CloseCode.UNSUPPORTED_DATA, "MQTT is binary")
-                self._flush()
-                raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "WebSocket: a text frame [MQTT-6.0.0-1]")
+                self._fail(CloseCode.UNSUPPORTED_DATA, "a text frame [MQTT-6.0.0-1]")
+            else:
+                idle += 1
+        if idle > MOST_IDLE_FRAMES:
+            self._fail(CloseCode.POLICY_VIOLATION, "frames that bring nothing")
         if protocol.state is not OPEN:
             if protocol.parser_exc is not None:
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {protocol.parser_exc}")
             self._base.ended()
+
+    def _fail(self, code: CloseCode, why: str) -> NoReturn:
+        if self._protocol.state is OPEN:
+            self._protocol.fail(code, why)
+        self._flush()
+        raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {why}")
 
     def _upgrade(self, request: bytearray, data: bytes) -> bytes:
         """Collect the request, and answer it once it is complete; returns the bytes behind it."""
@@ -147,6 +160,13 @@ class WebSocketLayer:
             except WebSocketException:
                 return
             self._flush()
+
+    def let_go(self) -> None:
+        """See `Layer`; the library's generator and errors hold the protocol that holds them."""
+        self.above = forget
+        protocol = self._protocol
+        protocol.parser.close()
+        protocol.parser_exc = protocol.handshake_exc = None
 
     def _flush(self) -> None:
         data = b"".join(self._protocol.data_to_send())

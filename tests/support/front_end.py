@@ -150,7 +150,8 @@ class World:
             self.log,
             make_room=DropOldest(self.pipeline, self.budget, self.time).make_room if drop_oldest else None,
         )
-        self.frontend.turns = Turns(self.time, turn)
+        for line in ("turns", "reads", "openings"):
+            setattr(self.frontend, line, Turns(self.time, turn))
 
     def accept(self) -> Device:
         return Device(self)

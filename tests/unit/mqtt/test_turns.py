@@ -1,0 +1,202 @@
+"""`adapter.mqtt.turns`: a turn of the event loop is shared, and those who wait do not pay for another's flood."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapter.mqtt.layered_connection import LayeredConnection, Layers
+from adapter.mqtt.turns import BUDGET, HANDSHAKE, SHARE, Turns
+from adapter.mqtt.websocket import WebSocketConfig
+from tests.support.fakes import VirtualTime
+from tests.support.front_end import World
+from tests.support.packets import CONNACK_OK, PINGREQ, PINGRESP, connect, last_will, packet, publish, varint
+from tests.support.wires import Socket, WebSocketDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAIR = b"\x26\0\0\0\0"  # the shortest user property
+
+
+class Loop(VirtualTime):
+    """`step` is one turn: what is called for in it waits for the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.soon: list[Callable[[], object]] = []
+
+    def call_later(self, _: float, callback: Callable[..., object], *args: object) -> None:  # type: ignore[override]
+        self.soon.append(lambda: callback(*args))
+
+    def step(self) -> None:
+        due, self.soon = self.soon, []
+        for call in due:
+            call()
+
+
+class Flood:
+    """Takes what it gets, at so much a time, without end."""
+
+    def __init__(self, turns: Turns, cost: int) -> None:
+        self.turns = turns
+        self.cost = cost
+        self.taken = 0
+
+    def next_turn(self) -> None:
+        while self.turns.take(self.cost):
+            self.taken += 1
+        self.turns.wait(self)
+
+
+def test_a_flood_leaves_to_those_who_wait_their_share_of_each_turn() -> None:
+    loop = Loop()
+    floods = [Flood(turns := Turns(loop), 4)]
+    floods += [Flood(turns, 4) for _ in range(BUDGET // SHARE - 1)]
+    for flood in floods:
+        turns.wait(flood)
+    loop.step()
+    assert [flood.taken for flood in floods] == [SHARE // 4] * len(floods)
+
+
+def test_who_waits_alone_has_the_whole_turn() -> None:
+    loop = Loop()
+    turns = Turns(loop)
+    flood = Flood(turns, 4)
+    turns.wait(flood)
+    loop.step()
+    assert flood.taken == BUDGET // 4
+
+
+def test_what_overdraws_a_turn_is_missing_in_the_next_ones() -> None:
+    loop = Loop()
+    turns = Turns(loop)
+    assert turns.take(10 * BUDGET)
+    turns_without = 0
+    while not turns.take(1):
+        loop.step()
+        turns_without += 1
+    assert turns_without == 10
+
+
+def work(world: World) -> list[int]:
+    """What is left of the turn in each line."""
+    frontend = world.frontend
+    return [line._left for line in (frontend.turns, frontend.reads, frontend.openings)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "least"),
+    [
+        (packet(0x62, b"\0\1\0" + varint(5000) + PAIR * 1000), 600),
+        (publish("t", level=5, qos=0, properties=PAIR * 1000), 600),
+        (packet(0x82, b"\0\1\0" + (b"\xff\0" + b"/" * 0xFF00 + b"\0") * 4), 30_000),
+    ],
+    ids=["PUBREL", "PUBLISH", "SUBSCRIBE"],
+)
+def test_a_packet_is_paid_for_by_its_size(sent: bytes, least: int) -> None:
+    world = World(turn=10**6)
+    device = world.device(level=5)
+    before = work(world)
+    device.send(sent)
+    assert not device.wire.closed
+    assert before[0] - work(world)[0] >= least
+
+
+def test_a_connect_is_paid_for_by_its_size_by_those_who_are_not_let_in() -> None:
+    world = World(turn=10**6)
+    device = world.accept()
+    will = last_will("t", b"x", level=5, properties=PAIR * 1000)
+    device.send(connect(level=5, properties=PAIR * 1000, will=will))
+    left = work(world)
+    assert left[:2] == [10**6, 10**6]
+    assert 10**6 - left[2] > 1200
+
+
+def test_property_lists_wait_for_a_turn_before_they_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(turn=BUDGET)
+    device = world.device(level=5)
+    loop = Loop()
+    world.frontend.turns = Turns(loop)
+    parsed: list[int] = []
+    read = publish_properties()
+    monkeypatch.setattr(
+        "adapter.mqtt.topic_alias.decode_publish_properties", lambda data: parsed.append(1) or read(data)
+    )
+    bombs = [publish("t", b"%d" % n, level=5, packet_id=n + 1, properties=PAIR * (n + 500)) for n in range(12)]
+    device.send(*bombs)
+    assert len(parsed) <= 2
+    for _ in range(300):
+        before = len(parsed)
+        loop.step()
+        assert len(parsed) <= before + 2
+    assert len(device.wire.take()) >= 12 * 6, "each was refused"
+    assert len(parsed) <= 3 * 12
+
+
+def publish_properties() -> Callable[[bytes], object]:
+    from adapter.mqtt.publish import decode_publish_properties  # noqa: PLC0415 - before it is replaced
+
+    return decode_publish_properties
+
+
+def test_those_who_were_let_in_do_not_wait_for_those_who_were_not() -> None:
+    world = World(turn=BUDGET)
+    device = world.device()
+    world.frontend.openings.charge(100 * BUDGET)
+    stranger = world.accept()
+    stranger.send(connect("stranger"))
+    device.send(PINGREQ)
+    assert device.wire.take() == PINGRESP
+    assert stranger.wire.take() == b""
+    world.time.turn()
+    assert stranger.wire.take() == CONNACK_OK
+
+
+async def test_reads_through_websocket_do_not_wait_for_floods_of_control_packets() -> None:
+    world = World(turn=BUDGET)
+    socket = Socket(LayeredConnection(world.frontend, Layers(websocket=WebSocketConfig())))
+    device = WebSocketDevice(socket)
+    device.upgrade()
+    device.send(connect())
+    world.time.turn()
+    assert device.take() == CONNACK_OK
+    world.frontend.turns.charge(100 * BUDGET)
+    device.send(publish("t", b"x", packet_id=1))
+    world.frontend.turns.charge(-100 * BUDGET)
+    world.time.turn()
+    world.answer_all()
+    assert device.take() == b"\x40\x02\0\x01"
+
+
+async def test_a_read_that_finds_no_turn_waits_as_it_is_and_is_read_no_further() -> None:
+    world = World(turn=BUDGET)
+    socket = Socket(LayeredConnection(world.frontend, Layers(websocket=WebSocketConfig())))
+    device = WebSocketDevice(socket)
+    device.upgrade()
+    world.time.turn()
+    world.frontend.openings.charge(10 * BUDGET)
+    device.protocol.send_ping(b"1")
+    device.flush()
+    assert not socket.transport.reading
+    assert socket.take() == b""
+    world.time.turn()
+    assert socket.transport.reading
+    assert socket.take() == b"\x8a\x011"
+
+
+async def test_a_websocket_is_read_in_small_pieces_and_closed_when_its_frames_bring_nothing() -> None:
+    world = World()
+    socket = Socket(LayeredConnection(world.frontend, Layers(websocket=WebSocketConfig())))
+    WebSocketDevice(socket).upgrade()
+    assert len(socket.connection.get_buffer(-1)) <= 2048
+    socket.send(b"\x89\x80\0\0\0\0" * 100)
+    assert not socket.closed
+    socket.send(b"\x89\x80\0\0\0\0" * 341)
+    assert socket.closed
+    assert world.frontend.counters.closed == {"protocol_error": 1}
+
+
+def test_a_handshake_costs_some_turns() -> None:
+    assert HANDSHAKE > 3 * BUDGET
