@@ -131,7 +131,7 @@ def _retries_behind(self: Pipeline, lane: Lane) -> None:
 
 def _puts_qos_0_in_front(self: Lane, run: Run) -> None:
     self._pending[run.qos] += len(run.payloads)
-    self._budget.charge(run.owner, run.size)
+    self._budget.charge(run.owner, run.held)
     if run.qos:
         self.queue.append(run)
     else:

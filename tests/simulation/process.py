@@ -136,7 +136,7 @@ class SimulatedService(Service):
     def _make_producer(self) -> Producer:
         return Producer(
             wiring.kafka_options(self._settings, self.bootstrap_servers),
-            max_records=self._config.most_records,
+            max_records=self._config.max_records,
             client=partial(Client, self._cluster),
         )
 
