@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import logging
 import os
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from adapter.commands import exit_codes
 from adapter.commands.run import OTHER_FILES
 from adapter.errors import ConfigurationError
+from adapter.kafka import keep_aiokafka_off_stderr
 from adapter.preflight.finding import Verdict, from_problem
 from adapter.preflight.local import hard_limit_of_open_files
 from adapter.preflight.names import Asked
@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
     if problems := list(asked.problems(settings)):
         sys.stderr.write("".join(f"{problem}\n" for problem in problems))
         return exit_codes.USAGE
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # its errors are among the findings
+    keep_aiokafka_off_stderr()  # its errors are among the findings
     here = Here(time.time, hard_limit_of_open_files(), OTHER_FILES)
     findings = asyncio.run(preflight(settings, asked, here, arguments.timeout))
     bad = {Verdict.FAILED, Verdict.WARNING} if arguments.strict else {Verdict.FAILED}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import re
 import signal
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapter.commands import exit_codes
 from adapter.errors import KafkaError
+from adapter.kafka import keep_aiokafka_off_stderr
 from adapter.kafka.tail import TailFilter, tail
 from adapter.settings import load_settings
 from adapter.wiring import kafka_options
@@ -55,7 +55,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print records until stopped."""
     settings = load_settings(os.environ)
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # errors are reported at the end
+    keep_aiokafka_off_stderr()  # errors are reported at the end
     try:
         topics = re.compile(arguments.topic)
     except re.error as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import secrets
 import sys
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from adapter.commands import exit_codes
 from adapter.errors import KafkaError
+from adapter.kafka import keep_aiokafka_off_stderr
 from adapter.kafka.watch import TopicWatch
 from adapter.settings import load_settings
 from adapter.verify.proof import Proof
@@ -73,7 +73,7 @@ def add_parser(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Publish, read back, and print the report."""
     settings = load_settings(os.environ)
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    keep_aiokafka_off_stderr()
     host, _, port = arguments.mqtt.rpartition(":")
     if not host or not port.isdigit() or min(arguments.devices, arguments.messages, arguments.window) < 1:
         sys.stderr.write("--mqtt is HOST:PORT; --devices, --messages and --window are at least 1\n")

@@ -1,9 +1,15 @@
-"""Kafka: the producer, the topics, `tail`, the embedded broker. The only one to import aiokafka or confluent_kafka.
+"""Kafka: the producer, the topics, `tail`, the embedded broker. Only this package imports aiokafka or confluent_kafka.
 
-aiokafka writes keys and values of records at DEBUG. Whatever level the rest of the process logs at, its loggers (all
-below this one) stay at WARNING: nobody who uses this package can forget to see to it.
+aiokafka logs keys and values of records at DEBUG. Importing this package sets the parent of its loggers to WARNING,
+whatever level the rest of the process logs at, so no caller can forget it.
 """
 
 import logging
 
-logging.getLogger("aiokafka").setLevel(logging.WARNING)
+_AIOKAFKA = logging.getLogger("aiokafka")
+_AIOKAFKA.setLevel(logging.WARNING)
+
+
+def keep_aiokafka_off_stderr() -> None:
+    """Discard aiokafka's log lines where logging is not configured: commands report its errors in their own words."""
+    _AIOKAFKA.addHandler(logging.NullHandler())

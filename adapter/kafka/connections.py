@@ -1,7 +1,7 @@
-"""aiokafka's connections on uvloop: writing to one that was reset an instant ago is a lost connection, nothing worse.
+"""Makes aiokafka's connections work on uvloop: writing to one that was just reset only loses that connection.
 
-asyncio's own transports take such a write without a word. uvloop's raise RuntimeError, which aiokafka does not expect:
-it ends the sender, or the task that keeps the metadata, for good; and whoever waits for metadata then waits for ever.
+asyncio's own transports ignore such a write. uvloop's raise RuntimeError, which aiokafka does not expect: it ends the
+sender, or the task that updates the metadata, for good, and then callers wait for metadata for ever.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _WRITERS = ("send", "_send_sasl_token")  # the methods that write
 
 
 def expect_closed_transports() -> None:
-    """Have every connection close itself and raise KafkaConnectionError then. Called once, before any is made.
+    """Make connections close and raise KafkaConnectionError in that case. Called once, before any is created.
 
-    aiokafka gives no way to choose the class of its connections, so theirs is changed.
+    aiokafka does not let us choose its connection class, so this patches it.
     """
     for name in _WRITERS:
         setattr(AIOKafkaConnection, name, _guarded(getattr(AIOKafkaConnection, name)))

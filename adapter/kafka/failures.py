@@ -1,30 +1,39 @@
-"""What each of aiokafka's errors means to us: try again, refuse, or get a new producer.
+"""Translates aiokafka's errors into ours: retry, refuse, or replace the producer.
 
-What aiokafka does not know by number (INVALID_RECORD is 87) reaches us as `UnknownError`, and is a rejection like every
-answer of a broker that is not listed here.
+aiokafka raises `UnknownError` for error codes it does not know (INVALID_RECORD is 87). It is a rejection, like every
+broker error that is not listed here.
 """
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
 from aiokafka import errors
 
 from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.kafka.diagnosis import why_unreachable
 
-# No partition can be written to any more by this producer.
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from aiokafka.client import AIOKafkaClient
+
+# The producer can write to no partition any more.
 _ENDS_PRODUCER = (
     errors.ProducerFenced,
     errors.InvalidProducerEpoch,
     errors.ProducerClosed,
     errors.ClusterAuthorizationFailedError,  # idempotent writing is no longer allowed; says nothing about the record
 )
-# One partition cannot, and what became of the batch is not known.
+# The producer cannot write to one partition any more, and the outcome of the batch is unknown.
 _LOSES_PARTITION = (
     errors.OutOfOrderSequenceNumber,
     errors.UnknownProducerId,
     errors.InvalidProducerIdMapping,
 )
-# Not marked retriable by aiokafka, but true of the moment only. TimeoutError is an OSError. A right that the adapter
-# lacks is an operator's mistake and says nothing about the record: devices must not lose messages over it.
+# Temporary, although aiokafka does not mark them retriable. TimeoutError is an OSError. A missing right is a mistake of
+# the operator and says nothing about the record, so devices must not lose messages because of it.
 _PASSING = (
     errors.TopicAuthorizationFailedError,
     errors.KafkaTimeoutError,
@@ -35,7 +44,7 @@ _PASSING = (
 
 
 def translate(error: Exception) -> KafkaError:
-    """The same failure in our words."""
+    """Return the error of ours that stands for this failure of a producer."""
     text = _text(error)
     if ends_producer(error) or isinstance(error, _LOSES_PARTITION):
         return ProducerLostError(text)
@@ -44,11 +53,28 @@ def translate(error: Exception) -> KafkaError:
     return RejectedError(text)
 
 
-def ends_producer(error: Exception) -> bool:
-    """Whether the producer that raised it can write nothing more.
+@asynccontextmanager
+async def translated(
+    client: AIOKafkaClient | None = None, connection: Mapping[str, Any] | None = None
+) -> AsyncIterator[None]:
+    """Translate the errors of a consumer, which are Kafka's or the network's; bugs of ours pass through.
 
-    aiokafka's own class stands for "Unexpected error during batch delivery": its sender task has died. So it
-    has, or soon will, after an error that is neither Kafka's nor the network's.
+    With `client` and its `connection` options, an unreachable Kafka is diagnosed. Raises KafkaError.
+    """
+    try:
+        yield
+    except (errors.KafkaError, OSError) as error:
+        if isinstance(error, errors.KafkaConnectionError) and client is not None and connection is not None:
+            reason = await why_unreachable(client, connection)
+            raise TransientKafkaError(reason or _text(error)) from error
+        raise translate(error) from error
+
+
+def ends_producer(error: Exception) -> bool:
+    """Whether the producer that raised the error is unusable.
+
+    aiokafka raises a plain KafkaError for "Unexpected error during batch delivery": its sender task has died. It has
+    died, or soon will, after any error that is neither Kafka's nor the network's, too.
     """
     return (
         isinstance(error, _ENDS_PRODUCER)
@@ -58,9 +84,9 @@ def ends_producer(error: Exception) -> bool:
 
 
 def _text(error: Exception) -> str:
-    """Kafka's name of the error and what it means; no content of a message is in either."""
+    """Return Kafka's name and description of the error; neither contains any message content."""
     name = getattr(error, "message", None) or type(error).__name__
-    # The text of aiokafka's errors begins with their name once more.
+    # `str` of aiokafka's errors would repeat the name.
     said = " ".join(map(str, error.args)) if isinstance(error, errors.KafkaError) else str(error)
     description = getattr(error, "description", None) or said
     return f"{name}: {description}" if description and description != name else str(name)

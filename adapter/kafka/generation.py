@@ -1,18 +1,19 @@
-"""One aiokafka producer, from its connection to its end. The only user of `AIOKafkaProducer`; hides what is sharp.
+"""One aiokafka producer, from connecting to closing. Only this module uses `AIOKafkaProducer`; it hides its pitfalls.
 
-- With idempotence, a batch that failed in whatever way has used up its sequence numbers: later batches of the
-  partition are refused as out of order. The sequence must not be turned back either, for an earlier try of the batch
-  may have landed: the next one would pass for its repetition, and be acknowledged without being written. So the
-  partition is `spent` here, and needs another producer, with another producer id.
-- Its sequence numbers become negative after 2³¹ records of a partition; brokers refuse those. It is spent before that.
-- A metadata request that names a topic creates it where `auto.create.topics.enable` is on, the default. A client that
-  tracks no topic asks for all of them and creates none. So none is ever named: what is not in the metadata is not
-  handed over.
-- While a partition has no leader it asks for metadata without a pause. Batches for such a one are not handed over.
+- With idempotence, a batch that failed has used up its sequence numbers, so the broker refuses later batches of the
+  partition as out of order. Turning the sequence back is no solution: an earlier attempt of the batch may have landed,
+  and the next batch would be taken for its duplicate and acknowledged without being written. So the partition is
+  `spent`, and needs another producer with another producer id.
+- Sequence numbers become negative after 2³¹ records of a partition, and brokers refuse them. The partition is spent
+  before that.
+- A metadata request that names a topic creates it if `auto.create.topics.enable` is on, the default. A client that
+  tracks no topic asks for all topics and creates none. So no topic is ever named, and batches for topics that are not
+  in the metadata are not handed over.
+- While a partition has no leader, aiokafka requests metadata in a busy loop. So no batch is handed over for it.
 - Neither `start()` nor `stop()` has a time limit, and an idempotent batch is retried for ever.
-- It never looks at the bootstrap servers again.
-- A broker that is frozen, or lost without a word, holds what it was given for the whole request timeout, also when its
-  partitions have got other leaders long since; and it is asked for metadata like any other, for as long.
+- aiokafka never tries the bootstrap servers again.
+- A frozen or silently lost broker holds its batches for the whole request timeout, even after its partitions have new
+  leaders, and aiokafka may ask it for metadata just as long.
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka import errors as kafka_errors
-from aiokafka.client import ConnectionGroup
 from aiokafka.conn import CloseReason
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
 from adapter.errors import PartitionGoneError, TransientKafkaError
 from adapter.kafka import limits
+from adapter.kafka.aiokafka_internals import connection_to, fail_everything
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
@@ -44,15 +45,15 @@ expect_closed_transports()
 
 Partition = tuple[str, int]
 
-MAX_RECORDS = 2**31 - 1  # of a partition, see above
+MAX_RECORDS = 2**31 - 1  # per partition, see above
 NO_LEADER = -1
-ASK_AGAIN_SECONDS = 1.0  # between two requests for metadata because of partitions that cannot be written to
-LEADER_SECONDS = 1.0  # for a broker to say who leads: it is asked because another one does not answer
-CLOSE_SECONDS = 1.0  # for what is left of a producer whose connections have been closed
+ASK_AGAIN_SECONDS = 1.0  # between metadata requests because of partitions that cannot be written to
+LEADER_SECONDS = 1.0  # for a broker to report leaders; it is asked because another one does not answer
+CLOSE_SECONDS = 1.0  # for the rest of a producer whose connections have been closed
 
 
 class Generation:
-    """See the module. `batches` counts those without an answer; `dead` is set when no partition can go on."""
+    """One aiokafka producer. `batches` counts the unanswered ones; `dead` means that no partition can be written to."""
 
     def __init__(
         self,
@@ -66,9 +67,7 @@ class Generation:
         self._producer = client(**self._connection, **options.production())
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
-        self._given_to: dict[
-            Partition, int
-        ] = {}  # the broker that led when the batch without an answer was handed over
+        self._given_to: dict[Partition, int] = {}  # the leader to which the unanswered batch was handed over
         self._asked = float("-inf")
         self._in_flight = InFlightBytes()
         self.batches = 0
@@ -77,7 +76,7 @@ class Generation:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self, limit: float) -> None:
-        """Connect, get a producer id, learn all topics, in `limit` seconds. Raises TransientKafkaError, closed then."""
+        """Connect, get a producer id, learn all topics in `limit` seconds. Closes and raises TransientKafkaError."""
         try:
             async with asyncio.timeout(limit):
                 await self._producer.start()
@@ -104,42 +103,32 @@ class Generation:
         return f"{self._options.bootstrap_servers}: {translate(error)}"
 
     async def _why_unreachable(self) -> str | None:
-        # What stands in for aiokafka in a simulation has no address to try.
+        # The simulation's substitute for aiokafka has no address to try.
         real = isinstance(self._producer, AIOKafkaProducer)
         return await why_unreachable(self._producer.client, self._connection) if real else None
 
     def halt(self) -> None:
-        """Send nothing more, and fail what has no answer with ProducerClosed. What is on the wire may still land."""
+        """Send nothing more, and fail unanswered batches with ProducerClosed. Those on the wire may still land."""
         self.dead = True
         self._in_flight.release_all()
-        # aiokafka cannot be told to give up: `stop()` flushes first, and what it flushes is retried for ever. This and
-        # `follow_leaders` are the only uses of its private attributes.
-        sender = self._producer._sender  # noqa: SLF001 - see above
-        accumulator = self._producer._message_accumulator  # noqa: SLF001 - see above
-        if sender.sender_task is not None:
-            sender.sender_task.cancel()
-        accumulator.fail_all(kafka_errors.ProducerClosed())
-        for batches in accumulator._batches.values():  # noqa: SLF001 - see above
-            for batch in batches:
-                # Nobody waits for its turn to be sent, and asyncio would log that as an error.
-                batch._drain_waiter.exception()  # noqa: SLF001 - see above
+        fail_everything(self._producer)
 
     async def close(self, limit: float) -> None:
-        """End it: in good order within `limit` seconds, else by closing its connections. Called once; never raises."""
+        """Stop gracefully within `limit` seconds, else close the connections. Called once; never raises."""
         if not await _ended(self._producer.stop(), limit):
             self.halt()
-        # After `halt`, `stop()` ends with a CancelledError of its sender, and before it has closed the connections.
+        # After `halt`, `stop()` ends with the sender's CancelledError before it has closed the connections.
         await _ended(self._producer.client.close(), CLOSE_SECONDS)
 
     # -- metadata ----------------------------------------------------------------------------------------------------
 
     def partitions(self, topic: str) -> int | None:
-        """How many partitions a topic has; None: no such topic, as far as is known."""
+        """Return the number of partitions of a topic; None if there is no such topic, as far as known."""
         known = self._producer.client.cluster.partitions_for_topic(topic)
         return len(known) if known else None
 
     async def refresh(self, limit: float) -> None:
-        """Ask Kafka about all topics, for `limit` seconds at most. Raises TransientKafkaError."""
+        """Request the metadata of all topics, within `limit` seconds. Raises TransientKafkaError."""
         try:
             async with asyncio.timeout(limit):
                 refreshed = await self._producer.client.force_metadata_update()
@@ -150,7 +139,7 @@ class Generation:
             raise TransientKafkaError("no broker can be reached" + (f": {reason}" if reason else ""))
 
     async def message_limits(self, topics: Collection[str], limit: float) -> Mapping[str, int]:
-        """Ask how large batches of topics may be, for `limit` seconds at most. Raises TransientKafkaError."""
+        """Ask for the topics' largest batch sizes in bytes, within `limit` seconds. Raises TransientKafkaError."""
         try:
             async with asyncio.timeout(limit):
                 return await limits.ask(self._producer.client, topics)
@@ -160,7 +149,7 @@ class Generation:
     # -- batches -----------------------------------------------------------------------------------------------------
 
     def takes(self, partition: Partition, count: int) -> bool:
-        """Take `count` more records of the partition into account, or say that they cannot be written here."""
+        """Count `count` more records of the partition; return False if they cannot be written here."""
         if not self.goes_on(partition):
             return False
         records = self._records.get(partition, 0)
@@ -171,11 +160,11 @@ class Generation:
         return True
 
     def goes_on(self, partition: Partition) -> bool:
-        """Whether the partition can be written to here."""
+        """Whether the partition can still be written to here."""
         return not self.dead and partition not in self._spent
 
     def encode(self, batch: Batch) -> Any:
-        """Bring a batch into Kafka's format: 0.9 µs a record of 128 bytes with six headers, nearly all of it in C."""
+        """Encode a batch in Kafka's format: 0.9 µs per record of 128 bytes with six headers, nearly all of it in C."""
         builder = self._producer.create_batch()
         append = builder.append
         for run in batch.runs:
@@ -188,7 +177,7 @@ class Generation:
         return builder
 
     async def write(self, topic: str, partition: int, builder: Any, size: int) -> int:
-        """Write what `encode` made, of about `size` bytes; returns its first offset, or -1. Raises KafkaError."""
+        """Write an encoded batch of about `size` bytes; return its first offset, or -1. Raises KafkaError."""
         leader = self._leader(topic, partition)
         await self._in_flight.enter(leader, size)
         try:
@@ -213,7 +202,7 @@ class Generation:
     async def _write(self, topic: str, partition: int, builder: Any, leader: int) -> int:
         self._given_to[topic, partition] = leader
         try:
-            # Nothing is awaited between the last look at the metadata and the one that aiokafka takes.
+            # Nothing is awaited between our last look at the metadata and aiokafka's.
             metadata = await (await self._producer.send_batch(builder, topic, partition=partition))
         except Exception as error:
             if self._options.enable_idempotence:
@@ -226,10 +215,10 @@ class Generation:
         return -1 if metadata is None else int(metadata.offset)  # there is none with acks=0
 
     async def follow_leaders(self, partitions: Iterable[Partition]) -> None:
-        """Have batches that get no answer sent to who leads their partitions now, if that is another broker.
+        """Redirect unanswered batches to the current leaders of their partitions, if these are other brokers.
 
-        The connection to the silent one is closed; then aiokafka sends them again by itself, with the same sequence
-        numbers, so a record that the silent broker did write is not written twice.
+        Closing the connection to the silent broker makes aiokafka resend them with the same sequence numbers, so a
+        record that the silent broker did write is not written twice.
         """
         client = self._producer.client
         waiting = [(partition, self._given_to[partition]) for partition in partitions if partition in self._given_to]
@@ -244,12 +233,12 @@ class Generation:
             if leader in {None, NO_LEADER, broker} or partition not in self._given_to:
                 continue
             self._given_to[partition] = leader
-            connection = client._conns.get((broker, ConnectionGroup.DEFAULT))  # noqa: SLF001 - see `halt`
+            connection = connection_to(client, broker)
             if connection is not None:
                 connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
     async def _learn_leaders(self, broker: int) -> bool:
-        """Ask one broker about all topics; returns whether it has answered."""
+        """Ask one broker for the metadata of all topics; return whether it answered."""
         client = self._producer.client
         try:
             async with asyncio.timeout(LEADER_SECONDS):
@@ -269,7 +258,7 @@ class Generation:
 
 
 async def _ended(coroutine: Coroutine[Any, Any, None], limit: float) -> bool:
-    """Let it end within `limit` seconds, or cancel it; how it ends does not matter: it is given up anyway."""
+    """Wait `limit` seconds, then cancel; return whether it ended in time. Its errors do not matter any more."""
     task = asyncio.get_running_loop().create_task(coroutine)
     _, late = await asyncio.wait((task,), timeout=limit)
     if late:

@@ -1,4 +1,4 @@
-"""What a cluster says about itself, its topics and our rights there. Only reads: writes no record, creates no topic."""
+"""Queries a cluster about its brokers, topics and our rights. Only reads: writes no record, creates no topic."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from aiokafka import errors
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
-from adapter.kafka.questions import AskQuorum, AskTopics, operations
+from adapter.kafka.questions import (
+    DescribeQuorumRequest,
+    DescribeTopicsRequest,
+    MetadataPartition,
+    MetadataTopic,
+    QuorumPartition,
+    QuorumReplica,
+    operations,
+)
 from adapter.kafka.reach import UNREACHED, Reach, reach
 
 if TYPE_CHECKING:
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
     from adapter.kafka.options import KafkaOptions
 
-TOPIC = 2  # a kind of resource that has a configuration
+TOPIC = 2  # DescribeConfigs' resource type
 NO_ERROR = 0
 
 CONFIGS = (
@@ -33,15 +41,15 @@ CONFIGS = (
 
 
 class Broker(Protocol):
-    """aiokafka's connection, as it is used here."""
+    """The part of aiokafka's connection that is used here."""
 
-    async def send(self, question: Any) -> Any:
-        """Return the answer."""
+    async def send(self, request: Any) -> Any:
+        """Return the response."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionFacts:
-    """Numbers of replicas; `led` is whether somebody takes records."""
+    """Numbers of replicas; `led` tells whether the partition has a leader."""
 
     led: bool
     replicas: int
@@ -50,7 +58,7 @@ class PartitionFacts:
 
 @dataclass(frozen=True, slots=True)
 class TopicFacts:
-    """`error` is Kafka's name of what keeps it from telling more. None where it does not tell."""
+    """`error` is Kafka's name of the error, if it describes the topic no further. None is what it does not report."""
 
     name: str
     error: str | None = None
@@ -62,7 +70,7 @@ class TopicFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClockFacts:
-    """How far the controller's clock is ahead of ours, and how far off that may be, in seconds; or why not known."""
+    """Seconds that the controller's clock is `ahead` of ours, and their uncertainty; or `why` they are unknown."""
 
     ahead: float | None
     uncertainty: float = 0.0
@@ -71,7 +79,7 @@ class ClockFacts:
 
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
-    """What one broker says about all; `brokers` are the addresses at which clients should find them."""
+    """The cluster as one broker describes it; `brokers` are the advertised addresses."""
 
     brokers: tuple[tuple[str, int], ...]
     operations: frozenset[str] | None
@@ -81,7 +89,7 @@ class ClusterFacts:
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """The bootstrap servers, the brokers by the addresses that they say they have, and the cluster if it was asked."""
+    """Bootstrap servers, brokers at their advertised addresses, and the cluster; or `why` it cannot be described."""
 
     bootstrap: tuple[Reach, ...]
     brokers: tuple[Reach, ...] = ()
@@ -90,9 +98,9 @@ class Inspection:
 
 
 async def inspect(options: KafkaOptions, topics: Sequence[str], clock: Callable[[], float], limit: float) -> Inspection:
-    """Ask. `clock` is ours, in seconds since the epoch; every step has `limit` seconds.
+    """Query a cluster. `clock` returns our time, in seconds since the epoch; every step may take `limit` seconds.
 
-    Raises ConfigurationError when a certificate cannot be used.
+    Raises ConfigurationError if a certificate cannot be used.
     """
     connection = options.connection()
     servers = connection.pop("bootstrap_servers")
@@ -113,8 +121,8 @@ async def inspect(options: KafkaOptions, topics: Sequence[str], clock: Callable[
 
 
 async def describe(broker: Broker, topics: Sequence[str], clock: Callable[[], float], limit: float) -> ClusterFacts:
-    """Ask one broker; each question has `limit` seconds. Raises one of `UNREACHED`."""
-    metadata = await _ask(broker, AskTopics(list(topics)), limit)
+    """Query one broker; each request may take `limit` seconds. Raises one of `UNREACHED`."""
+    metadata = await _send(broker, DescribeTopicsRequest(list(topics)), limit)
     return ClusterFacts(
         tuple((host, port) for _, host, port, _ in metadata.brokers),
         operations(metadata.operations),
@@ -134,37 +142,39 @@ async def _connected(host: str, port: int, connection: Mapping[str, Any], limit:
         return await create_conn(host, port, **connection)
 
 
-async def _ask(broker: Broker, question: Any, limit: float) -> Any:
+async def _send(broker: Broker, request: Any, limit: float) -> Any:
     async with asyncio.timeout(limit):
-        return await broker.send(question)
+        return await broker.send(request)
 
 
-async def _topics(broker: Broker, asked: Sequence[str], answers: Sequence[Any], limit: float) -> tuple[TopicFacts, ...]:
-    """In the order in which they were asked for."""
-    there = [name for code, name, *_ in answers if code == NO_ERROR]
-    configs = await _configs(broker, there, limit) if there else {}
+async def _topics(broker: Broker, asked: Sequence[str], raw: Sequence[Any], limit: float) -> tuple[TopicFacts, ...]:
+    """Return the topics in the order in which they were asked for."""
+    topics = sorted(map(MetadataTopic._make, raw), key=lambda topic: asked.index(topic.name))
+    existing = [topic.name for topic in topics if topic.error_code == NO_ERROR]
+    configs = await _configs(broker, existing, limit) if existing else {}
     return tuple(
-        _topic(name, partitions, bits, configs[name])
-        if code == NO_ERROR
-        else TopicFacts(name, error=errors.for_code(code).message)
-        for code, name, _, partitions, bits in sorted(answers, key=lambda answer: asked.index(answer[1]))
+        _topic(topic, *configs[topic.name])
+        if topic.error_code == NO_ERROR
+        else TopicFacts(topic.name, error=errors.for_code(topic.error_code).message)
+        for topic in topics
     )
 
 
-def _topic(name: str, partitions: Sequence[Any], bits: int, config: tuple[Mapping[str, str] | None, str]) -> TopicFacts:
-    facts = tuple(
-        PartitionFacts(leader >= 0, len(replicas), len(in_sync)) for _, _, leader, _, replicas, in_sync, _ in partitions
+def _topic(topic: MetadataTopic, config: Mapping[str, str] | None, config_error: str) -> TopicFacts:
+    partitions = tuple(
+        PartitionFacts(partition.leader >= 0, len(partition.replicas), len(partition.isr))
+        for partition in map(MetadataPartition._make, topic.partitions)
     )
-    return TopicFacts(name, None, facts, operations(bits), *config)
+    return TopicFacts(topic.name, None, partitions, operations(topic.operations), config, config_error)
 
 
 async def _configs(
     broker: Broker, topics: Sequence[str], limit: float
 ) -> Mapping[str, tuple[Mapping[str, str] | None, str]]:
-    """For each topic what is in force there, the brokers' defaults included; or why it is not told."""
-    question = DescribeConfigsRequest([(TOPIC, topic, list(CONFIGS)) for topic in topics])
+    """Return each topic's effective configuration, including the brokers' defaults; or None and the error."""
+    request = DescribeConfigsRequest([(TOPIC, topic, list(CONFIGS)) for topic in topics])
     found: dict[str, tuple[Mapping[str, str] | None, str]] = {}
-    for code, _, _, topic, entries in (await _ask(broker, question, limit)).resources:
+    for code, _message, _type, topic, entries in (await _send(broker, request, limit)).resources:
         if code == NO_ERROR:
             found[topic] = ({entry[0]: entry[1] for entry in entries}, "")
         else:
@@ -175,17 +185,17 @@ async def _configs(
 async def _clock(broker: Broker, clock: Callable[[], float], limit: float) -> ClockFacts:
     before = clock()
     try:
-        answer = await _ask(broker, AskQuorum(), limit)
+        response = await _send(broker, DescribeQuorumRequest(), limit)
     except (errors.KafkaError, NotImplementedError):
-        return ClockFacts(None, why="Kafka older than 3.3, or with ZooKeeper, does not tell its time")
+        return ClockFacts(None, why="Kafka before 3.3, or with ZooKeeper, does not report its time")
     after = clock()
-    if answer.error_code != NO_ERROR:
-        return ClockFacts(None, why=errors.for_code(answer.error_code).message)
-    for _, partitions, _ in answer.topics:
-        for _, code, leader, _, _, voters, _, _ in partitions:
-            if code != NO_ERROR:
-                return ClockFacts(None, why=errors.for_code(code).message)
-            for replica, _, _, caught_up, _ in voters:
-                if replica == leader and caught_up > 0:
-                    return ClockFacts(caught_up / 1000 - (before + after) / 2, (after - before) / 2)
-    return ClockFacts(None, why="the answer has no time")
+    if response.error_code != NO_ERROR:
+        return ClockFacts(None, why=errors.for_code(response.error_code).message)
+    for _name, partitions, _tags in response.topics:
+        for partition in map(QuorumPartition._make, partitions):
+            if partition.error_code != NO_ERROR:
+                return ClockFacts(None, why=errors.for_code(partition.error_code).message)
+            for voter in map(QuorumReplica._make, partition.voters):
+                if voter.replica_id == partition.leader and voter.last_caught_up > 0:
+                    return ClockFacts(voter.last_caught_up / 1000 - (before + after) / 2, (after - before) / 2)
+    return ClockFacts(None, why="the response has no time")

@@ -1,9 +1,12 @@
-"""Two questions to brokers that aiokafka cannot put: what may be done with topics, and what time it is there.
+"""Two requests that aiokafka lacks: Metadata with authorised operations, and DescribeQuorum, which reveals the time.
 
-Both only read. The schemas are those of Kafka's protocol guide.
+Both only read. The schemas are those of Kafka's protocol guide. aiokafka decodes nested structures into plain tuples;
+the named tuples here give their fields names.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
@@ -19,9 +22,9 @@ from aiokafka.protocol.types import (
     TaggedFields,
 )
 
-NOT_SAID = -(2**31)  # authorised operations that a broker does not tell
+NOT_SAID = -(2**31)  # the broker does not report authorised operations
 
-# What `AclOperation` numbers, as far as it matters to a producer: the bits of authorised operations.
+# The numbers of `AclOperation` that matter to a producer: bits of the authorised operations.
 OPERATIONS = {4: "Write", 8: "Describe", 10: "DescribeConfigs", 12: "IdempotentWrite"}
 
 QUORUM_TOPIC = "__cluster_metadata"
@@ -29,10 +32,32 @@ QUORUM_TOPIC = "__cluster_metadata"
 _TEXT = String("utf-8")
 _NUMBERS = Array(Int32)
 
-# aiokafka ships no type information, so to mypy each of its classes is Any: hence the `type: ignore` at each class.
+# aiokafka ships no type information, so mypy takes its classes for Any: hence the `type: ignore` at each subclass.
 
 
-class _TopicsAnswer(Response):  # type: ignore[misc] # see above
+class MetadataTopic(NamedTuple):
+    """A topic in a MetadataResponse; `operations` are bits, see `operations`."""
+
+    error_code: int
+    name: str
+    is_internal: bool
+    partitions: list[Any]
+    operations: int
+
+
+class MetadataPartition(NamedTuple):
+    """A partition of a `MetadataTopic`; `leader` is -1 if there is none."""
+
+    error_code: int
+    partition: int
+    leader: int
+    leader_epoch: int
+    replicas: list[int]
+    isr: list[int]
+    offline_replicas: list[int]
+
+
+class MetadataResponseV8(Response):  # type: ignore[misc] # see above
     API_KEY = 3
     API_VERSION = 8
     SCHEMA = Schema(
@@ -65,10 +90,10 @@ class _TopicsAnswer(Response):  # type: ignore[misc] # see above
     )
 
 
-class _TopicsQuestion(RequestStruct):  # type: ignore[misc] # see above
+class MetadataRequestV8(RequestStruct):  # type: ignore[misc] # see above
     API_KEY = 3
     API_VERSION = 8  # since Kafka 2.3
-    RESPONSE_TYPE = _TopicsAnswer
+    RESPONSE_TYPE = MetadataResponseV8
     SCHEMA = Schema(
         ("topics", Array(_TEXT)),
         ("allow_auto_topic_creation", Boolean),
@@ -77,11 +102,11 @@ class _TopicsQuestion(RequestStruct):  # type: ignore[misc] # see above
     )
 
 
-class AskTopics(Request[_TopicsQuestion]):  # type: ignore[misc] # see above
-    """Brokers, and the named topics with what we may do; a missing topic is an error in the answer and stays missing.
+class DescribeTopicsRequest(Request[MetadataRequestV8]):  # type: ignore[misc] # see above
+    """Metadata of the brokers and the named topics, with authorised operations. Creates no topic.
 
-    Topics are named, because a topic that may not be described is left out when all are asked for. That is
-    why automatic creation is forbidden in the question itself.
+    It names the topics, because a broker omits topics we may not describe when asked for all. Naming a topic could
+    create it, so the request forbids automatic creation; a missing topic is an error in the response.
     """
 
     API_KEY = 3
@@ -89,8 +114,7 @@ class AskTopics(Request[_TopicsQuestion]):  # type: ignore[misc] # see above
     def __init__(self, topics: list[str]) -> None:
         self._topics = topics
 
-    def build(self, form: type[_TopicsQuestion]) -> _TopicsQuestion:
-        """For aiokafka's connection."""
+    def build(self, form: type[MetadataRequestV8]) -> MetadataRequestV8:
         return form(
             topics=self._topics,
             allow_auto_topic_creation=False,
@@ -108,7 +132,30 @@ _REPLICAS = CompactArray(
 )
 
 
-class _QuorumAnswer(Response):  # type: ignore[misc] # see above
+class QuorumPartition(NamedTuple):
+    """A partition in a DescribeQuorumResponse."""
+
+    partition: int
+    error_code: int
+    leader: int
+    leader_epoch: int
+    high_watermark: int
+    voters: list[Any]
+    observers: list[Any]
+    tags: dict[int, bytes]
+
+
+class QuorumReplica(NamedTuple):
+    """A voter or observer of a `QuorumPartition`; times in ms since the epoch."""
+
+    replica_id: int
+    log_end_offset: int
+    last_fetch: int
+    last_caught_up: int
+    tags: dict[int, bytes]
+
+
+class DescribeQuorumResponseV1(Response):  # type: ignore[misc] # see above
     API_KEY = 55
     API_VERSION = 1
     SCHEMA = Schema(
@@ -137,11 +184,11 @@ class _QuorumAnswer(Response):  # type: ignore[misc] # see above
     )
 
 
-class _QuorumQuestion(RequestStruct):  # type: ignore[misc] # see above
+class DescribeQuorumRequestV1(RequestStruct):  # type: ignore[misc] # see above
     FLEXIBLE_VERSION = True
     API_KEY = 55
-    API_VERSION = 1  # since Kafka 3.3; the one before has no times
-    RESPONSE_TYPE = _QuorumAnswer
+    API_VERSION = 1  # since Kafka 3.3; version 0 has no times
+    RESPONSE_TYPE = DescribeQuorumResponseV1
     SCHEMA = Schema(
         (
             "topics",
@@ -155,18 +202,17 @@ class _QuorumQuestion(RequestStruct):  # type: ignore[misc] # see above
     )
 
 
-class AskQuorum(Request[_QuorumQuestion]):  # type: ignore[misc] # see above
-    """Who leads the metadata log. The leader says of itself that it is caught up now: its clock, in ms."""
+class DescribeQuorumRequest(Request[DescribeQuorumRequestV1]):  # type: ignore[misc] # see above
+    """Describes the quorum of the metadata log. Its leader reports itself as caught up now, which reveals its clock."""
 
     API_KEY = 55
 
-    def build(self, form: type[_QuorumQuestion]) -> _QuorumQuestion:
-        """For aiokafka's connection."""
+    def build(self, form: type[DescribeQuorumRequestV1]) -> DescribeQuorumRequestV1:
         return form(topics=[(QUORUM_TOPIC, [(0, {})], {})], tags={})
 
 
 def operations(bits: int) -> frozenset[str] | None:
-    """Read the authorised operations that a producer needs; None when the broker does not tell."""
+    """Return the authorised operations that matter to a producer; None if the broker does not report them."""
     if bits == NOT_SAID:
         return None
     return frozenset(name for bit, name in OPERATIONS.items() if bits >> bit & 1)

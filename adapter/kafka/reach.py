@@ -1,7 +1,7 @@
-"""How far one gets at a broker's address: name, connection, TLS, authentication, a first question. Changes nothing.
+"""Tests a broker's address step by step: name, connection, TLS, authentication, a first request. Changes nothing.
 
-`diagnosis` says why Kafka cannot be reached when it was needed; this looks at one step after the other, each with a
-connection of its own, so that the step at which it fails is known also when nothing but silence comes back.
+`diagnosis` explains why Kafka could not be reached when it was needed. This module tries every step with a connection
+of its own, so that the failing step is known even if the broker never answers.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from aiokafka import errors
 from aiokafka.conn import create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
+from adapter.kafka.aiokafka_internals import versions_of
 from adapter.kafka.diagnosis import causes, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SASL_ERRORS = (errors.SaslAuthenticationFailed, errors.UnsupportedSaslMechanismError, errors.IllegalSaslStateError)
-UNREACHED = (OSError, errors.KafkaError, NotImplementedError)  # the last: a broker so old, or new, that none fits
+UNREACHED = (OSError, errors.KafkaError, NotImplementedError)  # the last: no request version suits the broker
 
 
 class Step(StrEnum):
-    """In this order."""
+    """The steps, in order."""
 
     DNS = "DNS"
     TCP = "TCP"
@@ -38,10 +39,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """`failed` is the step at which it ended, None if none; `why` is for people, without secrets.
+    """`failed` is the step that failed, or None; `why` is for people and contains no secrets.
 
-    `certificate`: from when until when the broker's is valid, seconds since the epoch. `versions`: API key → the oldest
-    and the newest version that the broker speaks.
+    `certificate` is the validity of the broker's certificate, in seconds since the epoch. `versions` maps API keys to
+    the oldest and the newest version that the broker supports.
     """
 
     address: str
@@ -52,7 +53,7 @@ class Reach:
 
 
 async def reach(host: str, port: int, options: Mapping[str, Any], limit: float) -> Reach:
-    """Go all the steps, each within `limit` seconds. `options` are those of a connection, without the servers."""
+    """Try all steps, each within `limit` seconds. `options` are those of a connection, without the servers."""
     attempt = _Attempt(host, port, dict(options))
     address = f"{host}:{port}"
     try:
@@ -61,7 +62,7 @@ async def reach(host: str, port: int, options: Mapping[str, Any], limit: float) 
         step = attempt.step
         found = list(causes(error))
         if any(isinstance(cause, ssl.SSLError) for cause in found):
-            step = Step.TLS  # a server refuses a client's certificate after the client's part is over
+            step = Step.TLS  # a server rejects a client's certificate after the client has finished its handshake
         elif any(isinstance(cause, SASL_ERRORS) for cause in found):
             step = Step.SASL
         why = words(error, attempt.options, limit)
@@ -79,7 +80,7 @@ class _Attempt:
         self._port = port
 
     async def go(self, limit: float) -> None:
-        """`step` is the one that is gone at the time. Raises what keeps it from going on."""
+        """Try the steps; `step` is the current one. Raises the error of the step that fails."""
         loop = asyncio.get_running_loop()
         protocol: str = self.options["security_protocol"]
         async with asyncio.timeout(limit):
@@ -93,10 +94,10 @@ class _Attempt:
                 await self._connect(context)
         self.step = Step.API
         async with asyncio.timeout(limit):
-            # Brokers tell their versions to those who have not said who they are.
+            # Brokers report their versions before authentication.
             nameless = self.options | {"security_protocol": protocol.removeprefix("SASL_")}
             with closing(await create_conn(self._host, self._port, **nameless)) as connection:
-                self.versions = dict(connection._versions)  # noqa: SLF001 - aiokafka shows them nowhere else
+                self.versions = versions_of(connection)
         self.step = Step.SASL if protocol.startswith("SASL_") else Step.API
         async with asyncio.timeout(limit):
             connection = await create_conn(self._host, self._port, **self.options)

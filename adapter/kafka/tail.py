@@ -1,4 +1,4 @@
-"""Reads records as they reach Kafka, from all partitions of the topics that match, new topics included."""
+"""Reads records as they reach Kafka, from all partitions of matching topics, including new topics."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from aiokafka import AIOKafkaConsumer, errors
+from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from adapter.errors import KafkaError, TransientKafkaError
-from adapter.kafka.diagnosis import why_unreachable
-from adapter.kafka.failures import translate
+from adapter.errors import TransientKafkaError
+from adapter.kafka.aiokafka_internals import client_of
+from adapter.kafka.failures import translated
 
 if TYPE_CHECKING:
     import re
@@ -25,7 +25,7 @@ LOOK_FOR_TOPICS_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class TailFilter:
-    """Which records are wanted: all of the given conditions hold."""
+    """Selects records that meet all given conditions."""
 
     topics: re.Pattern[str]
     partition: int | None = None
@@ -33,13 +33,13 @@ class TailFilter:
     headers: tuple[tuple[str, bytes], ...] = ()
 
     def wants(self, record: TailRecord) -> bool:
-        """Whether key and headers are as wanted."""
+        """Whether key and headers match."""
         return (self.key is None or record.key == self.key) and all(pair in record.headers for pair in self.headers)
 
 
 @dataclass(frozen=True, slots=True)
 class TailRecord:
-    """A record as it stands in Kafka; `timestamp` in ms since the epoch."""
+    """A record in Kafka; `timestamp` in ms since the epoch."""
 
     topic: str
     partition: int
@@ -53,50 +53,47 @@ class TailRecord:
 async def tail(
     options: KafkaOptions, wanted: TailFilter, *, from_beginning: bool = False, limit: int | None = None
 ) -> AsyncGenerator[TailRecord, None]:
-    """Yield records, from now on or from the oldest, until `limit` of them. Raises KafkaError if Kafka cannot be read.
+    """Yield up to `limit` records, from now on or from the oldest. Raises KafkaError if Kafka cannot be read.
 
-    Follows nobody's consumer group, commits nothing; reads committed records only. Creates no topic.
+    Joins no consumer group, commits no offsets, reads only committed records, and creates no topic.
     """
     connection = options.connection()
     consumer = AIOKafkaConsumer(**connection, group_id=None, enable_auto_commit=False, isolation_level="read_committed")
+    client = client_of(consumer)
     try:
-        await consumer.start()
         reader = Reader(consumer, wanted)
-        await reader.assign(from_beginning=from_beginning)
+        async with translated(client, connection):
+            await consumer.start()
+            await reader.assign(from_beginning=from_beginning)
         left = limit
         while left is None or left > 0:
-            for record in await reader.next():
+            async with translated(client, connection):
+                records = await reader.next()
+            for record in records:
                 if wanted.wants(record):
                     yield record
                     left = None if left is None else left - 1
                     if left == 0:
                         break
-    except KafkaError:
-        raise
-    except errors.KafkaConnectionError as error:
-        reason = await why_unreachable(consumer._client, connection)  # noqa: SLF001 - see `Reader`
-        raise TransientKafkaError(reason or str(translate(error))) from error
-    except Exception as error:
-        raise translate(error) from error
     finally:
         await consumer.stop()
 
 
 class Reader:
-    """Polls a consumer whose partitions grow with the topics."""
+    """Polls a consumer, and assigns it new partitions as topics appear."""
 
     def __init__(self, consumer: AIOKafkaConsumer, wanted: TailFilter) -> None:
         self._consumer = consumer
-        # A consumer keeps its client to itself, and has it ask about the topics by name that it reads: on a broker with
-        # `auto.create.topics.enable` that makes a deleted one anew. So the client is told to ask about all topics.
-        self._client = consumer._client  # noqa: SLF001 - see above
+        # A consumer makes its client request metadata of its topics by name. With `auto.create.topics.enable` that
+        # recreates a deleted topic. So the client, which is private to the consumer, is told to ask about all topics.
+        self._client = client_of(consumer)
         self._wanted = wanted
         self._assigned: set[TopicPartition] = set()
         self._there_at_first: set[TopicPartition] = set()
         self._look_at = 0.0
 
     async def assign(self, *, from_beginning: bool) -> None:
-        """Take over what there is, from its end or its beginning."""
+        """Start to read the existing partitions, from their ends or their beginnings."""
         await self._look()
         if not from_beginning:
             self._there_at_first = self._matching(led=False)
@@ -104,13 +101,13 @@ class Reader:
 
     @property
     def assigned(self) -> set[TopicPartition]:
-        """The partitions that are read."""
+        """The partitions that are being read."""
         return self._assigned
 
     async def next(self) -> list[TailRecord]:
-        """Wait about a second for records; they are in order of time as far as one poll can tell."""
+        """Wait about a second for records; those of one poll are in order of their timestamps."""
         if asyncio.get_running_loop().time() >= self._look_at:
-            # While Kafka is away the consumer tries again by itself; so does this.
+            # Like the consumer itself, try again later while Kafka is unavailable.
             with contextlib.suppress(TransientKafkaError):
                 await self._look()
                 await self._take_over(self._matching())
@@ -133,7 +130,7 @@ class Reader:
         self._look_at = asyncio.get_running_loop().time() + LOOK_FOR_TOPICS_SECONDS
 
     def _matching(self, *, led: bool = True) -> set[TopicPartition]:
-        """Find the partitions that are wanted; with `led`, those that can be read now."""
+        """Find the selected partitions; with `led`, only those that have a leader."""
         cluster = self._client.cluster
         partitions = cluster.available_partitions_for_topic if led else cluster.partitions_for_topic
         return {
@@ -145,7 +142,7 @@ class Reader:
         }
 
     async def _take_over(self, present: set[TopicPartition]) -> None:
-        """Read what is present and no longer what is not. What was not there at first is read from its beginning."""
+        """Assign exactly the partitions that are `present`. New ones are read from their beginning."""
         if present == self._assigned:
             return
         consumer = self._consumer

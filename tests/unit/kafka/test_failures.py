@@ -6,7 +6,7 @@ import pytest
 from aiokafka import errors
 
 from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
-from adapter.kafka.failures import ends_producer, translate
+from adapter.kafka.failures import ends_producer, translate, translated
 
 TRANSIENT = [
     errors.NoBrokersAvailable,
@@ -82,6 +82,22 @@ def test_whatever_a_client_marks_as_retriable_is_transient() -> None:
 
 def test_a_code_that_aiokafka_does_not_know_is_a_rejection() -> None:
     assert isinstance(translate(errors.for_code(87)()), RejectedError)
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning"),
+    [(errors.NotLeaderForPartitionError, TransientKafkaError), (ConnectionResetError, TransientKafkaError)],
+)
+async def test_a_consumers_errors_are_translated(error: type[Exception], meaning: type[KafkaError]) -> None:
+    with pytest.raises(meaning):
+        async with translated():
+            raise error
+
+
+async def test_a_bug_in_reading_stays_what_it_is() -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with translated():
+            raise ZeroDivisionError
 
 
 def test_the_text_names_the_error_as_kafka_does() -> None:

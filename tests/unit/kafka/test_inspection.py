@@ -10,7 +10,7 @@ from aiokafka import errors
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
 from adapter.kafka.inspection import ClockFacts, PartitionFacts, TopicFacts, describe
-from adapter.kafka.questions import AskQuorum, AskTopics
+from adapter.kafka.questions import DescribeQuorumRequest, DescribeTopicsRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +40,14 @@ class FakeBroker:
     async def send(self, question: Any) -> Any:
         self.asked.append(type(question).__name__)
         match question:
-            case AskTopics():
+            case DescribeTopicsRequest():
                 return SimpleNamespace(brokers=[(1, "a", 9092, None)], topics=self._topics, operations=1 << 12)
             case DescribeConfigsRequest():
                 resources = [(code, None, 2, name, entries) for name, (code, entries) in self._configs.items()]
                 return SimpleNamespace(resources=resources)
-            case AskQuorum() if isinstance(self._time, Exception):
+            case DescribeQuorumRequest() if isinstance(self._time, Exception):
                 raise self._time
-            case AskQuorum():
+            case DescribeQuorumRequest():
                 return self._time
         raise AssertionError(question)
 
@@ -93,11 +93,11 @@ async def test_the_clock_of_the_leader_is_compared_with_the_middle_of_the_questi
 @pytest.mark.parametrize(
     ("time", "why"),
     [
-        (errors.IncompatibleBrokerVersion(), "Kafka older than 3.3, or with ZooKeeper, does not tell its time"),
-        (NotImplementedError(), "Kafka older than 3.3, or with ZooKeeper, does not tell its time"),
+        (errors.IncompatibleBrokerVersion(), "Kafka before 3.3, or with ZooKeeper, does not report its time"),
+        (NotImplementedError(), "Kafka before 3.3, or with ZooKeeper, does not report its time"),
         (quorum(code=CLUSTER_FORBIDDEN), "CLUSTER_AUTHORIZATION_FAILED"),
         (quorum(partition_code=MISSING), "UNKNOWN_TOPIC_OR_PARTITION"),
-        (quorum(caught_up=-1), "the answer has no time"),
+        (quorum(caught_up=-1), "the response has no time"),
     ],
 )
 async def test_a_time_that_is_not_told_is_not_guessed(time: Any, why: str) -> None:
@@ -108,4 +108,4 @@ async def test_a_time_that_is_not_told_is_not_guessed(time: Any, why: str) -> No
 async def test_configurations_are_asked_for_where_there_are_topics() -> None:
     broker = FakeBroker([(MISSING, "missing", False, [], 0)], {}, quorum(caught_up=1))
     await describe(broker, ["missing"], clock(0.0, 0.0), 1.0)
-    assert broker.asked == ["AskTopics", "AskQuorum"]
+    assert broker.asked == ["DescribeTopicsRequest", "DescribeQuorumRequest"]
