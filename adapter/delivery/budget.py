@@ -1,9 +1,9 @@
-"""The byte budget that all lanes share, and who has to wait when it runs out.
+"""The byte budget that all lanes share. It decides which connections wait when it runs out.
 
-Slow Kafka must turn into TCP backpressure, and a flooding device must feel it before the others. Two marks:
-above SOFT of the limit a connection waits that holds more than its fair share (the limit divided among all
-connections that hold anything, and one that may come); at the limit everyone waits. Waiting connections are let on in
-the order in which they came, as soon as use is below the soft mark.
+A slow Kafka must turn into TCP backpressure, and a flooding device must feel it before others do. There are two marks.
+Above SOFT of the limit, connections wait that hold more than their fair share: the limit divided by the connections
+that hold anything, plus one. At the limit every connection waits. Waiting connections continue in the order in which
+they came, as soon as use falls below the soft mark.
 """
 
 from typing import Protocol
@@ -14,17 +14,17 @@ SOFT = 0.75
 
 
 class Waiter(Protocol):
-    """A connection that may add nothing now."""
+    """A connection that waits for room."""
 
     def room_again(self) -> None:
-        """Try again; there may be too little room, and another wait."""
+        """Try again. There may still be too little room, which means another wait."""
 
     def abandon(self, fault: Exception) -> None:
-        """Its own code has raised this: it ends, and nobody else."""
+        """End this connection only, because its code has raised `fault`."""
 
 
 class Budget:
-    """Counts bytes of records from the lane's taking them until Kafka's answer. All sizes in bytes."""
+    """Counts the bytes of records from the time a lane takes them until Kafka answers. All sizes are in bytes."""
 
     __slots__ = ("_payers", "_waiting", "limit", "releases", "soft", "used")
 
@@ -32,12 +32,12 @@ class Budget:
         self.limit = limit
         self.soft = int(limit * SOFT)
         self.used = 0
-        self.releases = 0  # how often something was released: whether Kafka moves
+        self.releases = 0  # grows while Kafka answers
         self._payers = 0
         self._waiting: dict[Waiter, None] = {}  # in order of arrival
 
     def must_wait(self, pending_bytes: int) -> bool:
-        """Whether a connection that holds `pending_bytes` may add nothing now."""
+        """Whether a connection that holds `pending_bytes` must wait before it adds more."""
         if self.used < self.soft:
             return False
         return self.used >= self.limit or self.exceeds_share(pending_bytes)
@@ -51,7 +51,7 @@ class Budget:
         self._waiting[waiter] = None
 
     def forget(self, waiter: Waiter) -> None:
-        """The connection has gone."""
+        """Remove a connection that has ended."""
         self._waiting.pop(waiter, None)
 
     @property
@@ -60,24 +60,24 @@ class Budget:
         return len(self._waiting)
 
     def charge(self, owner: Owner, size: int) -> None:
-        """A lane took `size` bytes of `owner`."""
+        """Count `size` bytes of `owner` that a lane has taken."""
         if not owner.pending_bytes:
             self._payers += 1
         owner.pending_bytes += size
         self.used += size
 
     def credit(self, owner: Owner, size: int) -> None:
-        """Bytes of `owner` have an outcome. They stay in `used` until `release`: Kafka's client may still hold them."""
+        """Uncount bytes of `owner` that have an outcome. `used` keeps them until `release`: aiokafka may hold them."""
         owner.pending_bytes -= size
         if not owner.pending_bytes:
             self._payers -= 1
 
     def release(self, size: int) -> None:
-        """Nobody holds these bytes any more."""
+        """Free `size` bytes that are held no more, and let waiting connections continue."""
         self.used -= size
         self.releases += 1
         waiting = self._waiting
-        # Each gets one turn at most: who finds too little room queues up again behind the others.
+        # Each gets at most one turn: a connection that finds too little room queues up again behind the others.
         for _ in range(len(waiting)):
             if self.used >= self.soft or not waiting:
                 break
@@ -85,5 +85,5 @@ class Budget:
             del waiting[waiter]
             try:
                 waiter.room_again()
-            except Exception as fault:  # noqa: BLE001 - the others wait for room too
+            except Exception as fault:  # noqa: BLE001 - the others wait for room, too
                 waiter.abandon(fault)

@@ -1,8 +1,8 @@
-"""Messages that have waited for longer than their Message Expiry Interval (MQTT 5.0 section 3.3.2.3.3) are dropped.
+"""Drops messages that have waited longer than their Message Expiry Interval (MQTT 5.0 section 3.3.2.3.3).
 
-Looked for when a batch is made up, and now and then while Kafka is away; only in lanes that hold such a message, so all
-others pay nothing. What is in a batch already goes on: Kafka may have it. The device is told success, for it has done
-all that it should; the ledger says dropped.
+Lanes look for them when they make a batch, and periodically while Kafka is unavailable; lanes without such messages pay
+nothing. A message that is already in a batch continues, because Kafka may have it. The device is told success, because
+it has done everything it should; the ledger counts the message as dropped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ExpiringSink:
-    """A lane, as messages that may expire see it."""
+    """The lane of messages that may expire."""
 
     __slots__ = ("_lane",)
 
@@ -27,11 +27,11 @@ class ExpiringSink:
 
     @property
     def retired(self) -> bool:
-        """Whether the route is to be looked up anew."""
+        """Whether the route must be looked up again."""
         return self._lane.retired
 
     def put(self, run: Run) -> None:
-        """Take a run. What it has waited in its connection already counts."""
+        """Take a run. The time it has already waited in its connection counts."""
         if run.owner.waited_seconds:
             run.route = run.route.aged(run.owner.waited_seconds)
         self._lane.expiring = True
@@ -39,7 +39,7 @@ class ExpiringSink:
 
 
 def drop_expired(lane: Lane, keeper: LaneHost, now: float) -> None:
-    """Drop what must not be in the lane's next batch; `now` is in monotonic seconds."""
+    """Drop the expired messages at the head of the lane; `now` is in monotonic seconds."""
     expired = lane.take_expired(now)
     if not expired:
         return

@@ -1,12 +1,12 @@
-"""One partition's line of records: what waits, what is at Kafka, and the order between them.
+"""The lane of one partition: its waiting records, its batch at Kafka, and their order.
 
     EMPTY ──put──▶ WAITING ──send──▶ IN_FLIGHT ──acknowledged──▶ WAITING or EMPTY
                       ▲                  │
                       │                  ├─ transient failure ─▶ BACKING_OFF ──delay──▶ IN_FLIGHT (the same batch)
                       └── rejected, cut ─┘
 
-At most one batch is at Kafka, so that no retry can reorder anything, whatever the client below does. While it is on
-its way the queue collects the next one: group commit.
+At most one batch is at Kafka, so no retry can reorder records, whatever the Kafka client does. Meanwhile the queue
+collects the next batch: group commit.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class LaneState(Enum):
-    """See the picture above."""
+    """The states in the diagram above."""
 
     EMPTY = "empty"
     WAITING = "waiting"
@@ -45,11 +45,11 @@ class LaneHost(Protocol):
     ledger: Ledger
 
     def wake(self, lane: Lane) -> None:
-        """An empty lane has something to send now."""
+        """Send soon: an empty lane has got a run."""
 
 
 class Lane:
-    """The queue and the batch in flight of one partition; `retired` lanes get no new routes and end when empty.
+    """The queue and the batch in flight of one partition. A `retired` lane gets no new routes, and ends once empty.
 
     `max_batch_size` is in bytes of records, before compression.
     """
@@ -76,17 +76,17 @@ class Lane:
         self.partition = partition
         self.queue: deque[Run] = deque()
         self.batch: Batch | None = None
-        self.backoff = 0.0  # seconds before the batch is tried again the next time; 0: the first pause
+        self.backoff = 0.0  # seconds before the next retry of the batch; 0: the first pause
         self.state = LaneState.EMPTY
         self.retired = False
         self.expiring = False  # whether the queue may hold messages with an expiry
         self._host = keeper
         self._budget = keeper.budget
         self._pending = keeper.ledger.pending
-        self._runs_at_most = 0  # while a culprit is searched: how many runs the next batch may hold
+        self._runs_at_most = 0  # during the search for a rejected record: the most runs in the next batch
 
     def put(self, run: Run) -> None:
-        """Take a run, behind everything taken before."""
+        """Append a run to the queue."""
         self._pending[run.qos] += len(run.payloads)
         self._budget.charge(run.owner, run.size + RUN_MEMORY)
         self.queue.append(run)
@@ -95,7 +95,7 @@ class Lane:
             self._host.wake(self)
 
     def next_batch(self) -> Batch:
-        """Take the next batch off the queue: runs in order, of at most `max_batch_size` bytes, or a single record."""
+        """Take the next batch off the queue: runs in order, at most `max_batch_size` bytes, or a single record."""
         queue = self.queue
         max_size = self.max_batch_size
         run = queue.popleft()
@@ -115,17 +115,17 @@ class Lane:
         return batch
 
     def finish_batch(self) -> None:
-        """The batch in flight is over, one way or another."""
+        """Forget the batch in flight, whatever its outcome."""
         self.batch = None
         self.backoff = 0.0
         self._runs_at_most = 0
         self.state = LaneState.WAITING if self.queue else LaneState.EMPTY
 
     def cut_batch(self) -> Run | None:
-        """Kafka rejected the batch, which takes good records with the bad one: look for the bad one.
+        """Search for the bad record of a batch that Kafka rejected, because its good records must be delivered.
 
-        The runs go back to the head of the queue and the next batch holds half of them. When a single record is left
-        it is the culprit: it is returned, and is no longer in the lane.
+        The runs return to the head of the queue, and the next batch holds half of them. If the batch was a single
+        record, it is the culprit: it leaves the lane and is returned.
         """
         assert self.batch is not None
         runs = self.batch.runs
@@ -143,14 +143,14 @@ class Lane:
         return run.owner.split(run)
 
     def withdraw(self, owners: Collection[Owner]) -> list[Run]:
-        """Take the runs of these owners out of the queue, in one pass, and return them."""
+        """Remove the waiting runs of these owners from the queue, in one pass, and return them."""
         withdrawn = [run for run in self.queue if run.owner in owners] if owners else []
         if withdrawn:
             self.queue = deque(run for run in self.queue if run.owner not in owners)
         return withdrawn
 
     def drop(self, runs: Collection[Run]) -> None:
-        """Take these runs out of the queue; they are near its head."""
+        """Remove these runs, which are near the head, from the queue."""
         kept: list[Run] = []
         left = len(runs)
         while left:
@@ -162,7 +162,7 @@ class Lane:
         self.queue.extendleft(reversed(kept))
 
     def take_expired(self, now: float) -> list[Run]:
-        """Take the runs that have expired out of what the next batch could hold, and return them."""
+        """Remove expired runs from the part of the queue that the next batch could hold, and return them."""
         expired: list[Run] = []
         kept: list[Run] = []
         size = 0
@@ -180,9 +180,9 @@ class Lane:
         return expired
 
     def overdue(self, arrived_before: float) -> list[Run]:
-        """Take the waiting runs that arrived earlier than that (monotonic seconds) out of the queue, and return them.
+        """Remove and return the waiting runs that arrived no later than `arrived_before` (monotonic seconds).
 
-        The queue is in order of arrival but for ties, so only its head is looked at.
+        The queue is in order of arrival, so only its head is checked.
         """
         count = 0
         for run in self.queue:

@@ -1,7 +1,7 @@
 """Makes room for QoS 0 messages when the byte budget is used up, by dropping those that have waited longest.
 
-For operators who would rather have fresh telemetry than complete telemetry; without it, the newest are dropped at the
-door. Never touched: QoS 1, and what is in a batch at Kafka. A connection that holds a great deal loses its own first.
+This is for operators who prefer fresh telemetry to complete telemetry; without it, the newest messages are dropped on
+arrival. It never touches QoS 1 and 2, nor a batch at Kafka. A connection that holds very much loses its own first.
 """
 
 from __future__ import annotations
@@ -25,36 +25,36 @@ MADE_ROOM = Outcome(DeliveryStatus.DROPPED, Reason.BUDGET, "dropped for newer me
 
 _arrived = itemgetter(0)
 
-# How much of the budget becomes free at a time: a few thousand small messages, which takes some milliseconds. Where the
-# queues hold little that may be dropped, one message for this many runs looked at comes before the next look.
+# The part of the budget that is freed at a time: a few thousand small messages, which takes some milliseconds. If the
+# queues hold little that may be dropped, one message is dropped on arrival per so many runs before the next search.
 FREE_FRACTION = 64
-# … and who holds more than this part is found among all others soon enough.
+# A connection that holds more than this part of the budget is found quickly among all others.
 OWNER_SHARE = 8
 
 
 class Lanes(Protocol):
-    """The pipeline, as far as what waits in it is concerned."""
+    """The part of the pipeline that holds waiting runs."""
 
     @property
     def lanes(self) -> Iterable[Lane]:
         """All lanes."""
 
     def drop(self, lane: Lane, runs: Collection[Run], outcome: Outcome) -> None:
-        """Take waiting runs out of their lane. Who calls this sees to the budget's `used`."""
+        """Drop waiting runs of a lane. The caller reduces the budget's `used`."""
 
 
 class DropOldest:
-    """See the module. One for all lanes."""
+    """Drops the oldest QoS 0 messages; one instance for all lanes."""
 
     def __init__(self, lanes: Lanes, budget: Budget, timers: Timers) -> None:
         self._lanes = lanes
         self._budget = budget
         self._timers = timers
         self._looked_at = 0
-        self._in_vain = 0  # how many messages are to be dropped at the door before it is worth looking again
+        self._in_vain = 0  # messages to drop on arrival before another search is worthwhile
 
     def make_room(self, owner: Owner) -> bool:
-        """Whether there is room for a QoS 0 message of `owner` now. May be called in the middle of its read."""
+        """Make room for a QoS 0 message of `owner`; return whether there is any. May be called during its read."""
         if self._in_vain:
             self._in_vain -= 1
             return False
@@ -68,19 +68,19 @@ class DropOldest:
         if freed <= excess:
             freed += self._choose(chosen, excess + budget.limit // FREE_FRACTION - freed)
         self._in_vain = self._looked_at // FREE_FRACTION
-        if freed <= excess:  # the rest is at Kafka, or has QoS 1: nothing to be gained
+        if freed <= excess:  # the rest is at Kafka, or QoS 1 or 2: nothing to gain
             return False
         for lane, runs in chosen.items():
             self._in_vain -= sum(len(run.payloads) for run in runs)
             self._lanes.drop(lane, runs, MADE_ROOM)
         self._in_vain = max(0, self._in_vain)
         budget.used -= freed
-        # Those who wait for room get their turn afterwards: they must not read in the middle of another one's read.
+        # Waiting connections get their turn later: they must not read in the middle of another connection's read.
         self._timers.call_soon(budget.release, 0)
         return True
 
     def _choose(self, chosen: dict[Lane, dict[Run, None]], size: int, owner: Owner | None = None) -> int:
-        """Choose the oldest runs (of that owner) that are not chosen yet, until they have `size` bytes."""
+        """Choose the oldest runs (of `owner`, if given) not chosen yet, up to `size` bytes; return their bytes."""
         freed = 0
         for _, lane, run in merge(*map(self._droppable, self._lanes.lanes), key=_arrived):
             if freed >= size:

@@ -1,16 +1,16 @@
-"""The lanes together: group commit, outcomes, retries, the delivery timeout, drain. No I/O; the clock is passed in.
+"""All lanes together: group commit, outcomes, retries, the delivery timeout, drain. No I/O; the clock is passed in.
 
 The way down: `Lane.put` → `wake` → (end of the loop's turn, or `linger`) → `_flush` → `Producer.send`.
-The way back: `_answered`, once a batch → the outcome of its runs → `Owner.settled`, once a connection.
+The way back: `_answered`, once per batch → the outcome of its runs → `Owner.settled`, once per connection.
 
-Who owns a failure:
-    transient            the same batch is sent again after a pause; nothing behind it moves
-    producer lost        the same: its records may be in Kafka, so they may come twice, but never out of order
-    rejected             cut until the culprit stands alone; it is refused, or goes on as a dead letter in another
-                         lane; its neighbours are delivered
-    partition gone       the topic was made again with fewer: given up at once, as after the delivery timeout
-    delivery timeout     at Kafka: unknown; still waiting: dropped. What the failed connection sent later into the lane
-                         is dropped too: the device sends all of it again, and m2 must not land before m1's return
+How failures are handled:
+    transient            the same batch is sent again after a pause, before anything behind it
+    producer lost        the same; its records may be in Kafka, so they may come twice, but never out of order
+    rejected             the batch is cut until the culprit is alone; it is refused, or becomes a dead letter in another
+                         lane; the other records are delivered
+    partition gone       the topic was recreated with fewer partitions: given up at once, as after the delivery timeout
+    delivery timeout     at Kafka: unknown; still waiting: dropped. Later messages of the failed connection in the lane
+                         are dropped, too: the device sends all of them again, and m2 must not land before m1
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ DROPPED_AT_SHUTDOWN = Outcome(_DROPPED, Reason.SHUTDOWN, "the adapter stopped be
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """Times in seconds, sizes in bytes, before compression; `compressed` tells whether Kafka measures smaller ones."""
+    """Times in seconds, sizes in bytes before compression; `compressed` means that Kafka sees smaller batches."""
 
     max_batch_size: int
     delivery_timeout: float
@@ -68,7 +68,7 @@ class PipelineConfig:
 class Pipeline:
     """Owns every lane; see the module's docstring."""
 
-    def __init__(  # noqa: PLR0913 - what the lanes share; made once
+    def __init__(  # noqa: PLR0913 - what the lanes share; created once
         self,
         config: PipelineConfig,
         producer: Producer,
@@ -97,7 +97,7 @@ class Pipeline:
     # -- the way down ------------------------------------------------------------------------------------------
 
     def lane(self, topic: str, partition: int) -> Lane:
-        """The lane of a partition, made on first use."""
+        """Return the lane of a partition, created on first use."""
         key = (topic, partition)
         lane = self._lanes.get(key)
         if lane is None:
@@ -105,11 +105,11 @@ class Pipeline:
         return lane
 
     def expiring_lane(self, topic: str, partition: int) -> ExpiringSink:
-        """The same lane, for messages that may expire."""
+        """Return the same lane for messages that may expire."""
         return ExpiringSink(self.lane(topic, partition))
 
     def limit(self, topic: str, size: int) -> None:
-        """Kafka takes no batch of this topic with more than `size` bytes of records."""
+        """Limit batches of this topic to `size` bytes of records, because Kafka accepts no larger ones."""
         self._limits[topic] = size
         for lane in self._lanes.values():
             if lane.topic == topic:
@@ -120,11 +120,11 @@ class Pipeline:
         return min(size, self._limits.get(topic, size))
 
     def wake(self, lane: Lane) -> None:
-        """Send what an idle lane got, soon."""
+        """Send soon what an idle lane has got."""
         self._awake.append(lane)
         if not self._flush_scheduled:
             self._flush_scheduled = True
-            # A lane that was idle is flushed when every socket that is ready now has been read: they share the batch.
+            # An idle lane is flushed after every socket that is ready now has been read, so that they share the batch.
             if self._config.linger:
                 self._timers.call_later(self._config.linger, self._flush)
             else:
@@ -151,12 +151,12 @@ class Pipeline:
                 return
             culprit = lane.cut_batch()
             assert culprit is not None, "one record"
-            text = f"the message is larger than the Kafka topic {lane.topic} takes"
+            text = f"the message is larger than the Kafka topic {lane.topic} accepts"
             self._refuse(lane, culprit, Refusal(Reason.TOO_LARGE, text))
         lane.state = LaneState.EMPTY
 
     def _is_hopeless(self, batch: Batch) -> bool:
-        """Whether Kafka is sure to reject a record that is too large for a batch by our estimate."""
+        """Whether Kafka is certain to reject a record that our estimate finds too large for a batch."""
         limit = self._limits.get(batch.topic)
         return limit is not None and not self._config.compressed and batch.runs[0].least_size > limit
 
@@ -199,7 +199,7 @@ class Pipeline:
             self._announce_idle()
 
     def _acknowledged(self, lane: Lane, batch: Batch) -> None:
-        """Kafka has the batch. It gets the next one to work on before the devices are told about this one."""
+        """Kafka has the batch. Give it the next one to work on before telling the devices about this one."""
         lane.finish_batch()
         if lane.queue:
             self._send_next(lane)
@@ -237,7 +237,7 @@ class Pipeline:
                 ledger.unknown[qos] += count
             else:
                 assert outcome.reason is not None
-                # Nobody is told about a QoS 0 message: for its sender a refused one is as gone as a dropped one.
+                # A QoS 0 message is never answered, so it cannot be refused: its sender loses it either way.
                 refused = outcome.status is DeliveryStatus.REFUSED and qos > 0
                 (ledger.refused if refused else ledger.dropped)[qos][outcome.reason] += count
             owner = run.owner
@@ -253,7 +253,7 @@ class Pipeline:
         """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them.
 
         `rest` are the runs behind them in the same batch: those of the failed connections may have landed as well, so
-        they share the outcome. Room in the budget is given back last: it lets waiting connections go on at once, and a
+        they share the outcome. The budget is released last: that lets waiting connections continue at once, and a
         device's next message must not join one that is failing here.
         """
         failed: dict[Owner, None] = {}  # in order
@@ -275,7 +275,7 @@ class Pipeline:
             self.budget.release(sum(run.held for run in withdrawn))
 
     def _refuse(self, lane: Lane, run: Run, refusal: Refusal) -> None:
-        """Kafka will never take this message where it was to go; it is in no lane any more."""
+        """Refuse a message that its topic will never accept, or make it a dead letter. It has left its lane."""
         routed = self._route_refused(run.route.template, refusal)
         if isinstance(routed, Refusal):
             self._fail(lane, [run], Outcome(DeliveryStatus.REFUSED, routed.reason, routed.text))
@@ -284,10 +284,10 @@ class Pipeline:
             self._divert(run, routed)
 
     def _divert(self, run: Run, route: Route) -> None:
-        """Let a run go on in another lane. It keeps its place in the window, so PUBACKs stay in order."""
+        """Move a run to another lane. It keeps its place in the window, so PUBACKs stay in order."""
         held = run.held
         run.redirect(route)
-        # It comes to the end of that lane, so what is in front of it arrived earlier, as `Lane.overdue` needs it.
+        # It goes to the end of that lane, and `Lane.overdue` needs the queue in order of arrival.
         run.arrived = self._timers.time()
         route.lane.put(run)
         # `put` counted it once more.
@@ -303,7 +303,7 @@ class Pipeline:
         return self._lanes.values()
 
     def drop(self, lane: Lane, runs: Collection[Run], outcome: Outcome) -> None:
-        """Take waiting runs out of their lane. Who calls this sees to the budget's `used`."""
+        """Drop waiting runs of a lane. The caller reduces the budget's `used`."""
         lane.drop(runs)
         self._settle(runs, outcome)
 
@@ -325,10 +325,10 @@ class Pipeline:
         self._announce_idle()
 
     def _give_up_overdue(self, lane: Lane, arrived_before: float, at_kafka: Outcome, waiting: Outcome) -> None:
-        """Give up on the runs that arrived before that time, and on no others.
+        """Give up on the runs that arrived no later than `arrived_before`, and on no others.
 
-        A batch at Kafka stays in the lane until the producer answers, for later ones must not pass it. A batch that is
-        tried again goes on without the runs that were given up on.
+        A batch at Kafka stays in the lane until the producer answers, because later ones must not overtake it. A batch
+        that is retried continues without the runs that were given up.
         """
         batch = lane.batch
         if batch is not None and batch.runs[0].arrived <= arrived_before:
@@ -359,7 +359,7 @@ class Pipeline:
         return sum(self.ledger.pending)
 
     def when_idle(self, callback: Callable[[], None]) -> None:
-        """Call back once, when nothing is pending (maybe at once)."""
+        """Call back once, as soon as nothing is pending, which may be immediately."""
         self._when_idle.append(callback)
         self._announce_idle()
 
@@ -370,13 +370,13 @@ class Pipeline:
                 callback()
 
     def give_up(self) -> None:
-        """The time for draining is over: everything pending gets its outcome now."""
+        """End the drain: give everything pending its outcome now."""
         for lane in self._busy_lanes():
             self._give_up_overdue(lane, float("inf"), UNKNOWN_AT_SHUTDOWN, DROPPED_AT_SHUTDOWN)
         self._announce_idle()
 
     def retire(self, topic: str, callback: Callable[[], None]) -> None:
-        """The partition count changed: call back when the topic's lanes are empty, so that no key moves early."""
+        """Retire the lanes of a topic whose partition count changed, and call back once all of them are empty."""
         lanes = [lane for lane in self._lanes.values() if lane.topic == topic]
         for lane in lanes:
             lane.retired = True
@@ -391,7 +391,7 @@ class Pipeline:
         callback()
 
     def fill(self) -> dict[str, int]:
-        """For metrics: how many lanes there are, and how many records they hold, waiting and at Kafka."""
+        """Count for the metrics: lanes, their waiting runs, and their records at Kafka."""
         lanes = self._lanes.values()
         return {
             "lanes": len(lanes),
@@ -401,7 +401,7 @@ class Pipeline:
 
 
 def _report_metadata(batch: Batch) -> None:
-    """The records of a batch have consecutive offsets."""
+    """Tell each owner that wants it the place of its runs; the records of a batch have consecutive offsets."""
     offset = batch.base_offset
     for run in batch.runs:
         wanted = run.owner.record_metadata

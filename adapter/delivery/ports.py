@@ -1,4 +1,4 @@
-"""What the pipeline needs, as Protocols: an event loop is a `Timers`, `adapter.kafka` has a `Producer`."""
+"""The Protocols that the pipeline needs: an event loop is a `Timers`, `adapter.kafka` has a `Producer`."""
 
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -8,20 +8,20 @@ from adapter.model import Batch
 
 
 class Timers(Protocol):
-    """The clock and the only source of later calls: asyncio's loop in production, virtual time in simulation."""
+    """The clock and the only scheduler: asyncio's loop in production, virtual time in the simulation."""
 
     def time(self) -> float:
-        """Seconds on a monotonic clock."""
+        """Return seconds on a monotonic clock."""
 
     def call_soon(self, callback: Callable[..., object], *args: Any) -> Any:
-        """Call after what is going on now."""
+        """Call after the current callback."""
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any) -> Any:
         """Call in `delay` seconds."""
 
 
 class Producer(Protocol):
-    """Kafka. The pipeline gives it one batch a partition at a time."""
+    """Writes to Kafka. The pipeline gives it one batch per partition at a time."""
 
     def send(self, batch: Batch, done: Callable[[Batch, KafkaError | None], None]) -> None:
-        """Write the batch; `done` is called once, with None when Kafka acknowledged it as configured."""
+        """Write the batch; call `done` once, with None if Kafka acknowledged it as configured."""

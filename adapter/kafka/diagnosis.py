@@ -1,7 +1,7 @@
-"""Why Kafka cannot be reached, in words for operators.
+"""Explains to operators why Kafka cannot be reached.
 
-aiokafka tells its log, and raises "Unable to bootstrap" whatever the reason. So after such a failure one more
-connection is tried here, as aiokafka makes them, and what becomes of it is put into words. No secret is among them.
+aiokafka only logs the reason, and raises "Unable to bootstrap" in any case. So after such a failure this module tries
+one more connection, as aiokafka would, and describes the result. The description contains no secrets.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from aiokafka.client import AIOKafkaClient
 
-DIAGNOSIS_SECONDS = 3.0  # brokers answer in milliseconds, or are away
+DIAGNOSIS_SECONDS = 3.0  # brokers answer in milliseconds, or are unavailable
 
 # OpenSSL's X509_V_ERR_… CERT_NOT_YET_VALID, CERT_HAS_EXPIRED, HOSTNAME_MISMATCH and IP_ADDRESS_MISMATCH.
 AUTHORITY_NOT_TO_BLAME = (9, 10, 62, 64)
@@ -28,17 +28,17 @@ AUTHORITY_NOT_TO_BLAME = (9, 10, 62, 64)
 async def why_unreachable(
     client: AIOKafkaClient, connection: Mapping[str, Any], limit: float = DIAGNOSIS_SECONDS
 ) -> str | None:
-    """Try where a client would look for brokers; returns what goes wrong there, None if nothing does.
+    """Try every address where the client looks for brokers; return what goes wrong, or None.
 
-    These are the bootstrap servers, and where the brokers that it knows say that they are. All are tried at the same
-    time, for `limit` seconds. `connection` is that of `KafkaOptions`.
+    These are the bootstrap servers and the advertised addresses of known brokers. All are tried at the same time, for
+    `limit` seconds. `connection` comes from `KafkaOptions.connection`.
     """
     options = {name: value for name, value in connection.items() if name != "bootstrap_servers"}
     known = [(broker.host, broker.port) for broker in client.cluster.brokers()]
     addresses = dict.fromkeys([(host, port) for host, port, _ in client.hosts] + known)
     failures = await asyncio.gather(*(_failure(host, port, options, limit) for host, port in addresses))
     found = [
-        # A broker that answers and refuses tells more than one that does not answer.
+        # An answer that refuses says more than no answer.
         (not _refused(failure), f"{host}:{port}: {words(failure, options, limit)}")
         for (host, port), failure in zip(addresses, failures, strict=True)
         if failure is not None
@@ -51,7 +51,7 @@ async def _failure(host: str, port: int, options: dict[str, Any], limit: float) 
         async with asyncio.timeout(limit):
             connection = await create_conn(host, port, **options)
             try:
-                # A broker that asks for authentication says nothing to one who does not, but closes the connection.
+                # A broker that requires authentication closes the connection of a client that does not authenticate.
                 await connection.send(MetadataRequest([]))
             finally:
                 connection.close()
@@ -61,7 +61,7 @@ async def _failure(host: str, port: int, options: dict[str, Any], limit: float) 
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error, and what it was raised from."""
+    """Yield the error and its causes."""
     while error is not None:
         yield error
         error = error.__cause__
@@ -72,18 +72,18 @@ def _refused(error: Exception) -> bool:
 
 
 def words(error: Exception, options: Mapping[str, Any], limit: float) -> str:
-    """What a failure of a connection made with these options means, after `limit` seconds at most."""
+    """Describe why a connection with these options failed; `limit` is its time limit in seconds."""
     protocol = f"ADAPTER_KAFKA__SECURITY_PROTOCOL={options['security_protocol']}"
-    text = f"the broker closes the connection: does it speak {protocol} here?"
+    text = f"the broker closes the connection: does it support {protocol} here?"
     for cause in causes(error):
         match cause:
             case errors.SaslAuthenticationFailed():
                 said = " ".join(map(str, cause.args))
                 text = f"authentication failed ({said}): check ADAPTER_KAFKA__SASL_USERNAME and its password"
             case errors.UnsupportedSaslMechanismError():
-                text = f"the broker does not take ADAPTER_KAFKA__SASL_MECHANISM={options['sasl_mechanism']} here"
+                text = f"the broker does not support ADAPTER_KAFKA__SASL_MECHANISM={options['sasl_mechanism']} here"
             case errors.IllegalSaslStateError():
-                text = f"the broker does not authenticate anyone here: check {protocol}"
+                text = f"the broker does not authenticate clients here: check {protocol}"
             case ssl.SSLCertVerificationError():
                 check = "" if cause.verify_code in AUTHORITY_NOT_TO_BLAME else ": check ADAPTER_KAFKA__SSL_CAFILE"
                 text = f"the broker's certificate is not accepted ({cause.verify_message}){check}"
@@ -92,7 +92,7 @@ def words(error: Exception, options: Mapping[str, Any], limit: float) -> str:
             case TimeoutError():
                 text = f"no answer within {limit:g} s"
             case errors.KafkaConnectionError() | ConnectionResetError() | EOFError():
-                continue  # it may have a cause that tells more
+                continue  # its cause may say more
             case _:
                 text = str(cause)
         break

@@ -1,4 +1,4 @@
-"""A Kafka in memory, for trying the adapter out: librdkafka's mock cluster. It proves nothing about durability."""
+"""An in-memory Kafka for trying out the adapter: librdkafka's mock cluster. It proves nothing about durability."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ANSWER_SECONDS = 10.0
 
 
 class EmbeddedKafka:
-    """One broker on a port of its own choice on the loopback interface, gone with the process.
+    """One broker on a free port of the loopback interface; its records are lost when the process ends.
 
-    Its topics have four partitions. It keeps the newest 5 MiB of each, as librdkafka has it.
+    Topics have four partitions. librdkafka keeps the newest 5 MiB of each.
     """
 
     def __init__(self) -> None:
         self._cluster: Producer | None = None
 
     async def start(self) -> str:
-        """Start it; returns its bootstrap servers. Raises ConfigurationError without the confluent-kafka package."""
+        """Start it and return its bootstrap servers. Raises ConfigurationError without the confluent-kafka package."""
         try:
             from confluent_kafka import Producer  # noqa: PLC0415 - an extra that production does not have
         except ImportError as error:
@@ -37,7 +37,7 @@ class EmbeddedKafka:
         return f"{broker.host}:{broker.port}"
 
     async def create_topic(self, name: str) -> None:
-        """Make a topic; the mock cluster does when it is asked about one. Raises TransientKafkaError."""
+        """Create a topic, which the mock cluster does when asked for its metadata. Raises TransientKafkaError."""
         from confluent_kafka import KafkaException  # noqa: PLC0415 - as above
 
         if self._cluster is None:
@@ -45,10 +45,10 @@ class EmbeddedKafka:
         try:
             await asyncio.to_thread(self._cluster.list_topics, name, ANSWER_SECONDS)
         except KafkaException as error:
-            raise TransientKafkaError(f"the embedded Kafka made no topic: {error}") from error
+            raise TransientKafkaError(f"the embedded Kafka created no topic: {error}") from error
 
     async def stop(self) -> None:
-        """End it, and forget everything."""
+        """Stop it; all records are lost."""
         cluster, self._cluster = self._cluster, None
         if cluster is not None:
             await asyncio.to_thread(cluster.close)

@@ -1,4 +1,4 @@
-"""Whether Kafka can be written to, as far as is known: what `/readyz` shows. Plain state; time is passed in."""
+"""Tracks whether Kafka can be written to, as `/readyz` shows it. Plain state; the time is passed in."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import structlog
 
 log = structlog.get_logger(__name__)
 
-SILENT_SECONDS = 5.0  # a batch without an answer, or nothing but failures, for so long is worth a word
+SILENT_SECONDS = 5.0  # after so long without an answer, or with nothing but failures, there is a problem
 
 
 class Health:
-    """Times in seconds on a monotonic clock. `reached` is when Kafka last answered with something good."""
+    """Times are in seconds on a monotonic clock. `reached` is the time of Kafka's last good answer."""
 
     def __init__(self) -> None:
         self.reached = float("-inf")
@@ -20,42 +20,42 @@ class Health:
         self._trouble_said: str | None = None
 
     def good(self, now: float) -> None:
-        """Kafka told about its topics."""
+        """Kafka has answered a metadata request."""
         self.reached = now
         self._trouble = None
 
     def wrote(self, now: float) -> None:
-        """Kafka took a batch."""
+        """Kafka has acknowledged a batch."""
         self.good(now)
         self._failing = None
 
     def failed(self, now: float, trouble: str) -> None:
-        """Kafka did not take a batch now, and may later."""
+        """Kafka did not accept a batch, but may accept it later."""
         since = now if self._failing is None or self._over(now) else self._failing[0]
         self._failing = (since, now, trouble)
 
     def _over(self, now: float) -> bool:
-        """Nothing has failed for so long: whoever tried has stopped trying, and readiness must not wait for them."""
+        """Whether the last failure is old: nothing is being tried any more, and readiness must not depend on it."""
         return self._failing is not None and now - self._failing[1] > SILENT_SECONDS
 
     def bad(self, trouble: str) -> None:
-        """Kafka could not be written to, or not be asked; `trouble` is for people."""
+        """Kafka could not be connected to or queried; `trouble` is for people."""
         self._trouble = trouble
 
     def problem(self, now: float, oldest: float | None) -> str | None:
-        """Why Kafka cannot be written to. `oldest` is when the batch that has waited longest was handed over."""
+        """Return why Kafka cannot be written to, or None. `oldest` is when the oldest unanswered batch was sent."""
         if self._trouble is None and oldest is not None and now - oldest > SILENT_SECONDS:
             return f"a batch has had no answer for {now - oldest:.0f} s"
         if self._trouble is None and self._failing is not None and not self._over(now):
             since, _, trouble = self._failing
             if now - since > SILENT_SECONDS:
-                return f"no batch has been taken for {now - since:.0f} s: {trouble}"
+                return f"no batch has been accepted for {now - since:.0f} s: {trouble}"
         return self._trouble
 
     def log_change(self, problem: str | None) -> None:
-        """Write a line when it has become good or bad since the last call, or bad for another reason.
+        """Log when Kafka's state, or the reason for it, has changed since the last call.
 
-        A batch without an answer is all that is known at first; Kafka tells why when it is asked.
+        At first only the unanswered batch is known; a later probe reveals the reason.
         """
         if problem is None and self._said is not None:
             log.info("Kafka can be written to")

@@ -1,7 +1,7 @@
-"""How large a batch each topic takes (`max.message.bytes`, where the broker's own `message.max.bytes` is the default).
+"""Finds the largest batch of each topic (`max.message.bytes`, which defaults to the broker's `message.max.bytes`).
 
-Brokers measure a batch as it arrives, compressed. Telling it takes the right to describe the topic's configuration,
-which a writer need not have: without it, the configured batch size holds, and Kafka rejects what is too large.
+Brokers measure a batch as it arrives, compressed. Reading the limit needs the DescribeConfigs right on the topic, which
+a writer may lack. Then the configured batch size applies, and Kafka rejects larger batches.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ MAX_MESSAGE_BYTES = "max.message.bytes"
 
 
 class Source(Protocol):
-    """The producer, as limits see it."""
+    """The part of the producer that is needed here."""
 
     async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
-        """The limit of each topic in bytes, as far as Kafka tells it. Raises TransientKafkaError."""
+        """Return the limit of each topic in bytes, as far as Kafka reports it. Raises TransientKafkaError."""
 
 
 class Limits:
-    """Asks for limits and passes on those that are new; `on_limit` gets topic and bytes."""
+    """Asks for limits and passes on new ones; `on_limit` gets topic and bytes."""
 
     def __init__(self, source: Source, on_limit: Callable[[str, int], None]) -> None:
         self._source = source
@@ -41,7 +41,7 @@ class Limits:
         self._said = False
 
     async def learn(self, topics: Collection[str]) -> None:
-        """Ask once; what Kafka does not tell stays as it is."""
+        """Ask once; limits that Kafka does not report stay the same."""
         try:
             limits = await self._source.message_limits(topics)
         except TransientKafkaError:
@@ -54,14 +54,14 @@ class Limits:
         if untold is not None and not self._said:
             self._said = True
             log.info(
-                "Kafka does not tell how large a batch may be, so ADAPTER_KAFKA__MAX_BATCH_SIZE holds; "
-                "grant DescribeConfigs on the topics to have their max.message.bytes kept to",
+                "Kafka does not report how large a batch may be, so ADAPTER_KAFKA__MAX_BATCH_SIZE applies; "
+                "grant DescribeConfigs on the topics to apply their max.message.bytes",
                 kafka_topic=untold,
             )
 
 
 async def ask(client: Any, topics: Collection[str]) -> dict[str, int]:
-    """Ask any broker for the limits of topics through an aiokafka client. Raises TransientKafkaError."""
+    """Ask any broker for the topics' limits in bytes through an aiokafka client. Raises TransientKafkaError."""
     resources = [(ConfigResourceType.TOPIC, topic, [MAX_MESSAGE_BYTES]) for topic in topics]
     try:
         answer = await client.send(client.get_random_node(), DescribeConfigsRequest(resources))

@@ -1,4 +1,4 @@
-"""How to reach Kafka, and how to write to it; and what that means in aiokafka's words."""
+"""Options for connecting and writing to Kafka, and their translation into aiokafka's arguments."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from adapter.errors import ConfigurationError
 if TYPE_CHECKING:
     import ssl
 
-# `BatchBuilder` refuses records over its limit. Delivery cuts batches by estimates that are too high, so none is.
+# `BatchBuilder` refuses records over its limit. Delivery's estimates of sizes are too high, so it never does.
 BATCH_SIZE_SLACK = 2
 
 
 @dataclass(frozen=True, slots=True)
 class KafkaOptions:
-    """`acks` is "all", "1" or "0"; sizes in bytes, times in milliseconds; the names are those of Kafka's own clients.
+    """`acks` is "all", "1" or "0"; sizes are in bytes, times in ms; the names are those of Kafka's own clients.
 
-    `max_batch_size` is what the caller keeps to; a larger batch is a fault of the caller.
+    The caller must not pass batches larger than `max_batch_size`.
     """
 
     bootstrap_servers: str
@@ -40,9 +40,9 @@ class KafkaOptions:
     ssl_key_password: str | None = field(default=None, repr=False)
 
     def connection(self) -> dict[str, Any]:
-        """What producer and consumer have in common. Raises ConfigurationError when a certificate cannot be used.
+        """Return the arguments of producers and consumers. Raises ConfigurationError if a certificate cannot be used.
 
-        Reads the certificates, so a new producer has what an operator has put in their place.
+        Reads the certificates each time, so a new producer uses renewed ones.
         """
         return {
             "bootstrap_servers": self.bootstrap_servers,
@@ -56,14 +56,14 @@ class KafkaOptions:
         }
 
     def production(self) -> dict[str, Any]:
-        """What only a producer has. One request is in flight per broker, always: that is how aiokafka works."""
-        assert self.acks == "all" or not self.enable_idempotence, "the settings see to that"
+        """Return the arguments of producers only. aiokafka always has one request in flight per broker."""
+        assert self.acks == "all" or not self.enable_idempotence, "the settings' rules require it"
         return {
             "acks": "all" if self.acks == "all" else int(self.acks),
             "enable_idempotence": self.enable_idempotence,
             "max_batch_size": BATCH_SIZE_SLACK * self.max_batch_size,
             "compression_type": self.compression_type,
-            "linger_ms": 0,  # lanes collect; a batch that is handed over is ready
+            "linger_ms": 0,  # lanes collect records; a batch that is handed over is complete
         }
 
     def _ssl_context(self) -> ssl.SSLContext:
@@ -72,12 +72,12 @@ class KafkaOptions:
                 cafile=self.ssl_cafile,
                 certfile=self.ssl_certfile,
                 keyfile=self.ssl_keyfile,
-                password=self.ssl_key_password or "",  # with none, OpenSSL would ask for it on the terminal
+                password=self.ssl_key_password or "",  # with None, OpenSSL would prompt on the terminal
             )
         except (OSError, ValueError) as error:
             files = (self.ssl_cafile, self.ssl_certfile, self.ssl_keyfile)
             named = ", ".join(file for file in files if file)
-            # All that OpenSSL says about a password that does not open the key.
-            hint = "; does ADAPTER_KAFKA__SSL_KEY_PASSWORD open the key?" if "PEM lib" in str(error) else ""
+            # OpenSSL's only hint that the password does not decrypt the key.
+            hint = "; does ADAPTER_KAFKA__SSL_KEY_PASSWORD decrypt the key?" if "PEM lib" in str(error) else ""
             raise ConfigurationError(f"ADAPTER_KAFKA__SSL_*: cannot use {named}: {error}{hint}") from error
         return context

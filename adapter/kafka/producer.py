@@ -1,14 +1,14 @@
-"""Writes batches to Kafka, whatever becomes of the aiokafka producer that does it.
+"""Writes batches to Kafka, and replaces the aiokafka producer when it becomes unusable.
 
-A `Generation` is one aiokafka producer. There is a current one; it is replaced when a partition of it is spent, when it
-is dead, or when it finds no broker any more. Nothing is lost and nothing overtakes on the way, because the caller has
-one batch of a partition here at a time, and that one has one place:
+A `Generation` is one aiokafka producer. The current one is replaced if one of its partitions is spent, if it is dead,
+or if it finds no broker any more. No batch is lost or overtaken, because the caller has at most one batch of a
+partition here, and that batch is in one place:
 
-    in flight    with the generation it was given to, until that one answers. A generation that has been replaced gets
-                 nothing new, and answers what it has; after `grace` seconds it is halted, and the rest reported as lost
-    parked       its partition cannot go on with the current generation, and the next one is not connected yet
+    in flight    at its generation, until that answers. A replaced generation gets no new batches and answers those it
+                 has; after `grace` seconds it is halted, and the remaining batches are reported as lost
+    parked       the current generation cannot write to its partition, and the next one is not connected yet
 
-Other partitions go on meanwhile: a record that Kafka rejects holds up nobody else's.
+Other partitions continue meanwhile: a record that Kafka rejects does not delay records of other partitions.
 """
 
 from __future__ import annotations
@@ -37,28 +37,28 @@ log = structlog.get_logger(__name__)
 
 Done = Callable[["Batch", KafkaError | None], None]
 
-ANSWER_SECONDS = 10.0  # for connecting, and for metadata: brokers answer in milliseconds, or are away
-LIMITS_SECONDS = 2.0  # for the largest size of a topic's batches: devices may wait for it, and can do without
+ANSWER_SECONDS = 10.0  # for connecting and for metadata: brokers answer in milliseconds, or are unavailable
+LIMITS_SECONDS = 2.0  # for a topic's largest batch size: devices may wait for it, and it is optional
 CLOSE_SECONDS = 5.0
-# The first and the longest pause between two tries to connect, with jitter. Devices shall hear within 3 s that Kafka
-# can be written to again.
+# The first and the longest pause between two attempts to connect, with jitter. Within 3 s of Kafka's return the adapter
+# must write again.
 RECONNECT_SECONDS = (0.1, 2.0)
 WATCH_SECONDS = 1.0
-PROBE_SECONDS = 10.0  # without a good answer for so long, idle or not, Kafka is asked whether it is there
+PROBE_SECONDS = 10.0  # after so long without a good answer, idle or not, Kafka is probed
 PROBE_AGAIN_SECONDS = 2.0
-BOOTSTRAP_SECONDS = 30.0  # after so long without any broker, the bootstrap servers are tried: addresses change
-SLOW_ANSWER_SECONDS = 2.0  # a batch without an answer for so long: its partition may have got another leader
-UNANSWERED_TIMEOUTS = 4  # after so many request timeouts a batch is taken from a producer that ought to answer
-# Each replacement costs a producer id, which brokers remember for a day, and a device may be able to cause it.
+BOOTSTRAP_SECONDS = 30.0  # after so long without any broker, the bootstrap servers are tried: addresses may change
+SLOW_ANSWER_SECONDS = 2.0  # after so long without an answer, a batch's partition may have a new leader
+UNANSWERED_TIMEOUTS = 4  # after so many request timeouts, a producer that does not answer is replaced
+# Each replacement costs a producer id, which brokers remember for a day, and a device may be able to cause one.
 QUICK_REPLACEMENTS = 10
 QUICK_SECONDS = 60.0
 SLOW_SECONDS = 1.0
-# … of a request timeout, at the most: the search for a record that Kafka rejects must end before the delivery timeout.
+# … but at most this part of a request timeout: the search for a rejected record must end before the delivery timeout.
 SLOW_PART = 0.1
 
 
 class _Flight:
-    """A batch without an answer. `since` in seconds on a monotonic clock."""
+    """An unanswered batch. `since` is in seconds on a monotonic clock."""
 
     __slots__ = ("batch", "done", "generation", "since")
 
@@ -70,10 +70,10 @@ class _Flight:
 
 
 class Producer:
-    """See the module. `replacements` counts the generations after the first.
+    """Writes batches to Kafka. `replacements` counts the generations after the first.
 
-    `grace` is in seconds, the request timeout if not given; `max_records` are what one writes to a partition;
-    `client` makes what a generation writes with.
+    `grace` is in seconds and defaults to the request timeout. `max_records` is the limit of one generation for each
+    partition. `client` creates the aiokafka producer of a generation.
     """
 
     def __init__(
@@ -108,12 +108,12 @@ class Producer:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Connect. Raises TransientKafkaError while that cannot be done, ConfigurationError for a bad certificate."""
+        """Connect. Raises TransientKafkaError while that fails, ConfigurationError for an unusable certificate."""
         self._current = await self._connect()
         self._background.spawn(self._watch())
 
     async def stop(self, limit: float) -> None:
-        """Close, within about `limit` seconds. Batches without an answer by then are reported as lost."""
+        """Close within about `limit` seconds. Batches without an answer by then are reported as lost."""
         self._stopped = True
         deadline = _now() + limit
         if self._deliveries:
@@ -147,7 +147,7 @@ class Producer:
 
     @property
     def problem(self) -> str | None:
-        """Why Kafka cannot be written to, as far as is known; None when it can."""
+        """Why Kafka cannot be written to, as far as known; None if it can."""
         if self._stopped:
             return "stopped"
         return self._health.problem(_now(), next((flight.since for flight in self._flights.values()), None))
@@ -158,12 +158,12 @@ class Producer:
         return self.problem is None
 
     async def _watch(self) -> None:
-        """Notice without traffic that Kafka has gone or is back, and with traffic that nothing moves."""
+        """Notice, also without traffic, that Kafka has gone or returned, and that it does not answer batches."""
         while True:
             try:
                 self._look()
             except Exception:
-                log.exception("a look at the Kafka producer failed")  # the next one may go well
+                log.exception("checking the Kafka producer failed")  # the next check may succeed
             await asyncio.sleep(WATCH_SECONDS)
 
     def _look(self) -> None:
@@ -178,7 +178,7 @@ class Producer:
         self._follow_leaders(now)
         oldest = next(iter(self._flights.values()), None)
         if silent > BOOTSTRAP_SECONDS:
-            self._replace("no broker that it knows can be reached")
+            self._replace("no known broker can be reached")
         elif (
             oldest is not None
             and oldest.generation is self._current
@@ -207,18 +207,18 @@ class Producer:
     # -- topics ------------------------------------------------------------------------------------------------------
 
     def partitions(self, topic: str) -> int | None:
-        """How many partitions a topic has, as far as is known; None: no such topic."""
+        """Return the number of partitions of a topic, as far as known; None if there is no such topic."""
         return self._current.partitions(topic) if self._current is not None else None
 
     async def refresh_metadata(self) -> None:
-        """Ask Kafka about all topics; creates none. Raises TransientKafkaError."""
+        """Request the metadata of all topics; creates none. Raises TransientKafkaError."""
         if self._current is None:
             raise TransientKafkaError("not connected")
         await self._current.refresh(ANSWER_SECONDS)
         self._health.good(_now())
 
     async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
-        """How large batches of topics may be, in bytes, where Kafka tells it. Raises TransientKafkaError."""
+        """Return the topics' largest batch sizes in bytes, as far as Kafka reports them. Raises TransientKafkaError."""
         if self._current is None:
             raise TransientKafkaError("not connected")
         return await self._current.message_limits(topics, LIMITS_SECONDS)
@@ -226,9 +226,9 @@ class Producer:
     # -- batches -----------------------------------------------------------------------------------------------------
 
     def send(self, batch: Batch, done: Done) -> None:
-        """Write a batch; the caller has at most one of a partition here. `done` is called once, later.
+        """Write a batch, at most one per partition at a time. `done` is called once, later.
 
-        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError: whether Kafka has it is not known.
+        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError if Kafka may have the batch.
         """
         partition = (batch.topic, batch.partition)
         assert partition not in self._flights, "one batch a partition"
@@ -240,7 +240,7 @@ class Producer:
         assert generation is not None, "start() comes first"
         if not generation.takes(partition, batch.count):
             self._parked[partition] = (batch, done)
-            self._replace("it can write no more to a partition")
+            self._replace("it can no longer write to a partition")
         else:
             builder = generation.encode(batch)
             generation.batches += 1
@@ -259,7 +259,7 @@ class Producer:
                 self._health.failed(_now(), str(failure))
         except Exception as fault:
             log.exception("a batch could not be written")
-            error = ProducerLostError(repr(fault))  # whatever it is, the batch needs an answer
+            error = ProducerLostError(repr(fault))  # whatever the error is, the batch needs an answer
         del self._flights[partition]
         generation.batches -= 1
         if generation in self._retired:
@@ -277,7 +277,7 @@ class Producer:
             self._replacing = self._background.spawn(self._replacement())
 
     async def _replacement(self) -> None:
-        """Connect the next generation, for as long as it takes; then it is the current one, and gets what is parked."""
+        """Connect the next generation, however long it takes; then make it current and give it the parked batches."""
         if len(self._replaced) == QUICK_REPLACEMENTS and _now() - self._replaced[0] < QUICK_SECONDS:
             await asyncio.sleep(min(SLOW_SECONDS, self._options.request_timeout_ms / 1000 * SLOW_PART))
         pause, longest = RECONNECT_SECONDS
@@ -286,9 +286,9 @@ class Producer:
                 generation = await self._connect()
                 break
             except (TransientKafkaError, ConfigurationError):
-                pass  # readiness tells
+                pass  # readiness reports it
             except Exception:
-                log.exception("the next Kafka producer could not be made")
+                log.exception("the next Kafka producer could not be created")
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             pause = min(pause * 2, longest)
         old, self._current = self._current, generation
@@ -304,7 +304,7 @@ class Producer:
     def _retire(self, generation: Generation) -> None:
         if generation.batches:
             self._retired.add(generation)
-            # It may be over by then; halting it again does no harm.
+            # It may have ended by then; halting it again does no harm.
             asyncio.get_running_loop().call_later(self._grace, generation.halt)
         else:
             self._close_later(generation)
@@ -315,7 +315,7 @@ class Producer:
 
 
 def _now() -> float:
-    """Monotonic seconds, as the event loop counts them."""
+    """Return the event loop's monotonic time in seconds."""
     return asyncio.get_running_loop().time()
 
 

@@ -1,4 +1,4 @@
-"""Which topics there are, and how many partitions they have. Creates none (but for the embedded broker)."""
+"""Tracks which topics exist and how many partitions they have. Creates none, except on the embedded broker."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-# A device that publishes to topics that do not exist must not make Kafka answer about all of them each time. Seconds.
+# Seconds. A device that publishes to missing topics must not make Kafka report all topics each time.
 ASK_AGAIN = 1.0
-# A broker that has just started, or a topic that has just been made, may not be in the first answer. Nor is a topic
-# gone because one answer lacks it.
+# A topic that was just created may be missing from the first answer, as may all topics of a broker that just started.
+# So a single answer without a topic does not mean that the topic is gone.
 LOOKS = 2
 
 
 class Metadata(Protocol):
-    """The producer, as topics see it."""
+    """The part of the producer that is needed here."""
 
     def partitions(self, topic: str) -> int | None:
-        """As far as is known."""
+        """Return the number of partitions, as far as known; None if there is no such topic."""
 
     async def refresh_metadata(self) -> None:
-        """Ask Kafka; raises TransientKafkaError."""
+        """Ask Kafka. Raises TransientKafkaError."""
 
 
 class Topics:
-    """Remembers the partition counts that were asked for, and tells when one changes.
+    """Remembers the partition counts that were asked for, and reports when one changes.
 
-    `on_partition_count_changed` gets topic, old and new count; the new one is 0 when the topic is gone. `create`, given
-    for the embedded broker only, makes a topic that is missing. `refresh_interval` is in seconds. With `limits`,
-    Kafka is asked how large a topic's batches may be before the topic is known, and again at each refresh.
+    `on_partition_count_changed` gets topic, old and new count; the new one is 0 if the topic is gone. `create`, given
+    only for the embedded broker, creates a missing topic. `refresh_interval` is in seconds. With `limits`, Kafka is
+    asked for a topic's largest batch before the topic becomes known, and again at each refresh.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class Topics:
         self._tasks = Tasks(_log_fault)
 
     async def start(self) -> None:
-        """Begin to look at Kafka's topics every now and then."""
+        """Start to refresh the topics periodically."""
         self._tasks.spawn(self._refresh_periodically())
 
     async def stop(self) -> None:
-        """End it."""
+        """Stop the periodic refresh."""
         await self._tasks.stop()
 
     def partition_count(self, topic: str) -> int | None:
-        """How many partitions a topic has; None when it is not known, or there is no such topic."""
+        """Return the number of partitions of a topic; None if it is not known, or there is no such topic."""
         count = self._counts.get(topic)
         if count is None:
             count = self._metadata.partitions(topic)
@@ -86,7 +86,7 @@ class Topics:
         return count
 
     async def find(self, topic: str) -> int | None:
-        """Do the same, and ask Kafka itself if need be. Raises TransientKafkaError when it cannot be asked."""
+        """Do the same, but ask Kafka if necessary. Raises TransientKafkaError if it cannot be reached."""
         count = self.partition_count(topic)
         if count is None and self._create is not None:
             await self._create(topic)
@@ -108,7 +108,7 @@ class Topics:
     async def _learn_limits(self) -> None:
         assert self._limits is not None
         try:
-            while self._new:  # what has come while others were asked about
+            while self._new:  # more topics may come during the request
                 topics, self._new = self._new, set()
                 await self._limits.learn(topics)
                 for topic in topics:
@@ -119,9 +119,9 @@ class Topics:
             self._learning = None
 
     async def refresh(self) -> None:
-        """Ask Kafka, now or when it may be asked again: one question for all who wait. Raises TransientKafkaError.
+        """Ask Kafka, now or when it may be asked again, once for all callers that wait. Raises TransientKafkaError.
 
-        The question is put after the call, so what existed before the call is found.
+        The request is sent after the call, so it finds every topic that existed before the call.
         """
         if self._next is None:
             self._next = self._tasks.spawn(self._ask())
@@ -130,7 +130,7 @@ class Topics:
     async def _ask(self) -> None:
         async with self._asking:
             await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - asyncio.get_running_loop().time()))
-            self._next = None  # who comes from now on waits for the next answer
+            self._next = None  # later callers wait for the next answer
             try:
                 await self._metadata.refresh_metadata()
             finally:
@@ -157,10 +157,10 @@ class Topics:
     async def _refresh_periodically(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
-            with suppress(Exception):  # whatever it is, the next look may go well; `_log_fault` has seen it
+            with suppress(Exception):  # `_log_fault` has logged it, and the next refresh may succeed
                 await self.refresh()
 
 
 def _log_fault(fault: BaseException) -> None:
-    if not isinstance(fault, TransientKafkaError):  # the producer knows of these, and says so
-        log.error("a look at Kafka's topics failed", exc_info=fault)
+    if not isinstance(fault, TransientKafkaError):  # the producer reports these itself
+        log.error("refreshing Kafka's topics failed", exc_info=fault)

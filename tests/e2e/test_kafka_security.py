@@ -212,13 +212,13 @@ async def test_a_missing_certificate_of_the_adapter_is_said(secured: Secured) ->
 
 async def test_a_mechanism_that_the_broker_does_not_take_is_said(secured: Secured) -> None:
     variables = {**secured.plain(), "KAFKA__SASL_MECHANISM": "SCRAM-SHA-256"}
-    said = "the broker does not take ADAPTER_KAFKA__SASL_MECHANISM=SCRAM-SHA-256 here"
+    said = "the broker does not support ADAPTER_KAFKA__SASL_MECHANISM=SCRAM-SHA-256 here"
     await seen_to_fail(variables, said)
 
 
 async def test_a_missing_security_protocol_is_said(secured: Secured) -> None:
     variables = {"KAFKA__BOOTSTRAP_SERVERS": secured.kafka.secure["SASL_PLAINTEXT"]}
-    said = "the broker closes the connection: does it speak ADAPTER_KAFKA__SECURITY_PROTOCOL=PLAINTEXT here?"
+    said = "the broker closes the connection: does it support ADAPTER_KAFKA__SECURITY_PROTOCOL=PLAINTEXT here?"
     await seen_to_fail(variables, said)
 
 

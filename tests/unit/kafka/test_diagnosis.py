@@ -82,7 +82,7 @@ async def test_an_address_that_does_not_answer_is_waited_for_no_longer_than_the_
 @pytest.mark.parametrize("protocol", ["PLAINTEXT", "SSL"])
 async def test_a_broker_that_closes_the_connection(protocol: str) -> None:
     async with listening(closes) as address:
-        said = f"does it speak ADAPTER_KAFKA__SECURITY_PROTOCOL={protocol} here?"
+        said = f"does it support ADAPTER_KAFKA__SECURITY_PROTOCOL={protocol} here?"
         found = await reason(address, security_protocol=protocol)
         assert found == f"{address}: the broker closes the connection: {said}"
 

@@ -49,7 +49,7 @@ def test_kafka_that_answers_and_takes_no_batch_is_not_ready() -> None:
     assert health.problem(2.0, None) is None
     health.failed(6.0, "NOT_ENOUGH_REPLICAS")
     health.good(7.0)
-    assert health.problem(7.0, None) == "no batch has been taken for 6 s: NOT_ENOUGH_REPLICAS"
+    assert health.problem(7.0, None) == "no batch has been accepted for 6 s: NOT_ENOUGH_REPLICAS"
     health.wrote(8.0)
     assert health.problem(8.0, None) is None
 

@@ -79,7 +79,7 @@ def test_a_key_that_stays_locked_is_an_error_and_no_question_on_the_terminal(
         ssl_keyfile=str(keyfile),
         ssl_key_password=password,
     )
-    with pytest.raises(ConfigurationError, match="does ADAPTER_KAFKA__SSL_KEY_PASSWORD open the key"):
+    with pytest.raises(ConfigurationError, match="does ADAPTER_KAFKA__SSL_KEY_PASSWORD decrypt the key"):
         options.connection()
 
 

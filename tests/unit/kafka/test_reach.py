@@ -72,4 +72,4 @@ async def test_a_server_that_hangs_up_fails_at_the_first_step_that_needs_an_answ
         plain = await reached(port)
         tls = await reached(port, security_protocol="SSL")
     assert (plain.failed, tls.failed) == (Step.API, Step.TLS)
-    assert "does it speak ADAPTER_KAFKA__SECURITY_PROTOCOL=PLAINTEXT here?" in plain.why
+    assert "does it support ADAPTER_KAFKA__SECURITY_PROTOCOL=PLAINTEXT here?" in plain.why

@@ -193,4 +193,4 @@ async def test_a_fault_of_ours_ends_no_looking_at_topics() -> None:
         await known.start()
         await until(lambda: changes == [("plant", 3, 4)])
         await known.stop()
-    assert [(line["log_level"], line["event"]) for line in lines] == [("error", "a look at Kafka's topics failed")]
+    assert [(line["log_level"], line["event"]) for line in lines] == [("error", "refreshing Kafka's topics failed")]
