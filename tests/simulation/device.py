@@ -1,6 +1,7 @@
 """The model of a device: it publishes its messages in order, and sends again, in order and first, what has no answer.
 
-It keeps to MQTT; what it is told it writes into a `Story`, and nothing else of what it knows reaches the judge.
+It keeps to MQTT, unless its plan says otherwise. What it is told it writes into a `Story`, and nothing else of what it
+knows reaches the judge.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ CONNACK, PUBACK, PUBREC, PUBREL, PUBCOMP, PINGRESP, DISCONNECT = 2, 4, 5, 6, 7, 
 QOS_2 = 2
 SESSION_EXPIRY = b"\x11\0\0\x01\0"  # 5.0: seconds, longer than any history
 REFUSED = 0x80
+MALFORMED = b"\x30\xff\xff\xff\xff"  # a remaining length of five bytes
 PATIENCE = 3  # how often a message that may be refused for good is sent: 3.1.1 only knows the closed connection
 IMPATIENCE = 5.0  # seconds without a CONNACK
 RETURN = (0.05, 0.5)  # seconds until it comes back
@@ -61,7 +63,7 @@ class Device:
         self._link: Link | None = None
         self._accepted = False
         self._lost = False
-        self._halved = False  # a packet was sent by half: nothing may follow it
+        self._halved = False  # a packet was sent by half, or a malformed one: nothing may follow it
         self._unread = b""
         self._heard = asyncio.Event()
         self._in_flight: set[int] = set()  # on this connection
@@ -102,7 +104,8 @@ class Device:
 
     def _connect(self, process: Process, how: Connection) -> None:
         chance = f"{self._seed}/{self.plan.name}/{self._connections}"
-        self._accepted = self._lost = self._halved = False
+        self._accepted = self._lost = False
+        self._halved = how.end == "malformed" and not how.after
         self._unread = b""
         self._in_flight = set()
         self.story.connected()
@@ -121,7 +124,8 @@ class Device:
         link.listen(slowly=how.slow)
         level, clean, name = self.plan.level, self.plan.clean, self.plan.name
         properties = b"" if clean else SESSION_EXPIRY
-        link.send(packets.connect(name, level=level, clean=clean, username=name, keep_alive=0, properties=properties))
+        data = packets.connect(name, level=level, clean=clean, username=name, keep_alive=0, properties=properties)
+        link.send(data + MALFORMED if self._halved else data)
 
     async def _talk(self, how: Connection) -> None:
         link = self._link
@@ -168,6 +172,9 @@ class Device:
             link.reset()
         elif how == "vanish":
             link.vanish()
+        elif how == "malformed" and not self._halved:
+            self._halved = True
+            link.send(MALFORMED)
         # takeover: the old connection stays, and may still bring something; nobody listens to it any more
 
     # -- publishing --------------------------------------------------------------------------------------------------
@@ -196,13 +203,14 @@ class Device:
     def _publish(self, link: Link, message: plan.Message, *, half: bool) -> None:
         number = message.number
         topic = TOPICS[message.topic][0].format(d=self.plan.name)
+        forgotten = self.plan.forgets_dup and message.qos == QOS_2
         data = packets.publish(
             topic,
             payload(self.plan.name, number, message.size, poison=message.poison),
             qos=message.qos,
             packet_id=self._id_of(number) if message.qos else 0,
             level=self.plan.level,
-            dup=bool(message.qos) and number in self._attempts and not self.plan.clean,
+            dup=bool(message.qos) and number in self._attempts and not self.plan.clean and not forgotten,
         )
         if half:
             self._halved = True

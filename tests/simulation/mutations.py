@@ -19,10 +19,13 @@ from adapter.kafka.generation import Generation
 from adapter.kafka.producer import Producer
 from adapter.model import ACKNOWLEDGED, Batch, DeliveryStatus, Outcome, Run
 from adapter.mqtt.ack_window import AckWindow
-from adapter.mqtt.answers import Answers
+from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.exactly_once import Exchanges
+from adapter.mqtt.framing import packet_size
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.pause import Pause
+from adapter.mqtt.publish_flow import PublishFlow
+from adapter.mqtt.receive_buffer import ReceiveBuffer
 from adapter.mqtt.returning import Earlier
 from adapter.mqtt.session import Session
 from adapter.service import Drained, Service
@@ -262,6 +265,19 @@ def _says_pubrec_at_once(original: Any) -> Any:
     return begins
 
 
+def _frees_an_identifier_with_another_message(original: Any) -> Any:
+    def take(self: PublishFlow, data: bytes, pos: int, end: int) -> int:
+        after: int = original(self, data, pos, end)
+        waits = after < end and not data[after] & QOS_BITS and self._session.pauses & Pause.LOOKUP
+        if waits and self.exchanges is not None:
+            mine = [packet_id for packet_id, owner in self.exchanges.owners.items() if owner is self]
+            for packet_id in mine[-1:]:
+                del self.exchanges.owners[packet_id]
+        return after
+
+    return take
+
+
 # -- counting, limits, closing -----------------------------------------------------------------------------------------
 
 
@@ -285,6 +301,14 @@ def _wakes_nobody(self: Budget, size: int) -> None:
 
 def _pauses_only(self: Session, _: Outcome) -> None:
     self.pause(Pause.FAILED)
+
+
+def _measures_what_is_not_to_be_taken_yet(original: Any) -> Any:
+    def init(self: ReceiveBuffer, data: bytes, read_at: float) -> None:
+        packet_size(data)
+        original(self, data, read_at)
+
+    return init
 
 
 def _never(*_: Any) -> bool:
@@ -345,6 +369,9 @@ MUTATIONS = (
     Mutation("does not free a packet identifier at its PUBREL", DURABLE, 10,
              ((Exchanges, "release", _instead(_releases_nothing)),
               (Exchanges, "release_all", _instead(_releases_one_by_one)))),
+    Mutation("frees an identifier with another message", "a QoS 2 message makes one record", 1,
+             ((PublishFlow, "take", _frees_an_identifier_with_another_message),),
+             history="identifier_freed_by_another"),
     Mutation("says PUBREC at once", DURABLE, 10, ((Answers, "_claim_packet_id", _says_pubrec_at_once),)),
     Mutation("drops what is pending at a takeover", LEDGER, 10,
              ((Session, "_close", _drops_the_pending_of_the_old_connection),)),
@@ -354,6 +381,8 @@ MUTATIONS = (
     Mutation("gives no room in the budget back", BOUNDED, 5, ((Budget, "release", _instead(_gives_no_room_back)),)),
     Mutation("wakes nobody who waits for room", ANSWERED, 20, ((Budget, "release", _instead(_wakes_nobody)),)),
     Mutation("reads on when the budget is used up", BOUNDED, 100, ((Budget, "must_wait", _instead(_never)),)),
+    Mutation("fails at a malformed packet before its turn", "a malformed packet closes its connection, no other", 20,
+             ((ReceiveBuffer, "__init__", _measures_what_is_not_to_be_taken_yet),)),
     Mutation("leaves a failed connection open", "a failed message closes its connection", 20,
              ((Session, "fail", _instead(_pauses_only)),)),
 )  # fmt: skip

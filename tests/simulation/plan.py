@@ -64,7 +64,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Connection:
-    """`chunks`: whole, cut or bytes. `end`: none, clean, unclean, half, vanish, takeover, `after` so many packets."""
+    """`chunks`: whole, cut or bytes. `end`: none, clean, unclean, half, vanish, takeover, malformed.
+
+    It comes `after` so many packets; `malformed` after 0 follows the CONNECT at once.
+    """
 
     chunks: str = "whole"
     slow: bool = False
@@ -74,7 +77,10 @@ class Connection:
 
 @dataclass(frozen=True)
 class Device:
-    """One device: what it publishes, and how its connections end; the last one stays. `window`: most in flight."""
+    """One device: what it publishes, and how its connections end; the last one stays. `window`: most in flight.
+
+    `forgets_dup`: it repeats its QoS 2 messages without DUP.
+    """
 
     name: str
     level: int
@@ -83,6 +89,7 @@ class Device:
     start: float
     messages: tuple[Message, ...]
     connections: tuple[Connection, ...] = ()
+    forgets_dup: bool = False
 
 
 @dataclass(frozen=True)
@@ -172,6 +179,7 @@ def make(seed: int) -> Plan:
         latency=rng.choice((0.0, 0.01, 0.05, 0.15)),
     )
     devices = tuple(_device(rng, f"d{index}") for index in range(rng.randint(1, 5)))
+    devices = tuple(_with_oddities(random.Random(f"{seed}/{device.name}/oddities"), device) for device in devices)
     faults = tuple(_fault(rng) for _ in range(rng.choice((0, 1, 1, 2, 2, 3, 4))))
     stop = rng.choice(("", "", "term", "kill"))
     return Plan(seed, config, devices, faults, stop, _round(rng.uniform(0.1, FAULTS_UNTIL)) if stop else 0.0)
@@ -212,6 +220,20 @@ def _device(rng: random.Random, name: str) -> Device:
         ),
         connections=connections,
     )
+
+
+def _with_oddities(rng: random.Random, device: Device) -> Device:
+    """What some devices do against the rules, or seldom."""
+    connections = tuple(
+        replace(connection, end="malformed", after=rng.choice((0, 1, 3))) if rng.random() < 0.08 else connection
+        for connection in device.connections
+    )
+    messages = list(device.messages)
+    if rng.random() < 0.3:  # something new behind messages of QoS 2, which arrives with them
+        for at in range(1, len(messages)):
+            if messages[at - 1].qos == 2 and rng.random() < 0.5:
+                messages[at] = replace(messages[at], qos=0, topic=rng.randrange(3), pause=0.0, poison=False)
+    return replace(device, messages=tuple(messages), connections=connections, forgets_dup=rng.random() < 0.3)
 
 
 def _connection(rng: random.Random) -> Connection:

@@ -42,7 +42,6 @@ FAULTS_OF_OURS = (
     "a task of the producer failed",
     "topic look-up failed",
     "authentication failed",
-    "protocol error",
     "internal error",
     "internal error, closing",
 )
@@ -74,6 +73,9 @@ class World:
         self._process: Process | None = None
         self._processes = 0
         self._failed: dict[Session, float] = {}
+        self._malformed = {  # devices that send a malformed packet
+            device.name for device in plan.devices if any(each.end == "malformed" for each in device.connections)
+        }
         self._over = False
         self._refused: set[tuple[str, int]] = set()  # the adapter said so; whether the device heard it or not
         self._counts: tuple[int, ...] = ()
@@ -94,7 +96,9 @@ class World:
                 random.setstate(state)
         for line in lines:
             result.seen[f"log: {line['event']}"] += 1
-            if line["event"] in FAULTS_OF_OURS:
+            if line["event"] in FAULTS_OF_OURS or (
+                line["event"] == "protocol error" and line["client_id"] not in self._malformed
+            ):
                 self._break(f"the adapter's own fault: {line}")
         return result
 
