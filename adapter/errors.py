@@ -8,8 +8,11 @@ AdapterError
 ├── ConnectRefusedError          the CONNACK refuses the CONNECT
 └── KafkaError                   Kafka did not acknowledge a batch, or cannot be queried
     ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
-    │   └── PartitionGoneError   the topic has no such partition, as far as is known
+    │   ├── PartitionGoneError   the topic has no such partition, as far as is known
+    │   └── BlockedError         an operator has to put something right first
     ├── RejectedError            will never work: a record of the batch is refused for good
+    │   ├── TooLargeError        the batch has more bytes than the topic takes
+    │   └── TimestampError       its timestamps are too far from the broker's time
     └── ProducerLostError        the producer is unusable; the outcome of the batch is unknown
 """
 
@@ -73,8 +76,24 @@ class PartitionGoneError(TransientKafkaError):
     """Kafka has the topic, and no such partition in it, as far as the metadata tells, which may be old."""
 
 
+class BlockedError(TransientKafkaError):
+    """An operator has to put something right first: a right, a clock. No message must be lost over it."""
+
+
 class RejectedError(KafkaError):
-    """Kafka refused the batch for good: too large, not authorised, invalid record."""
+    """Kafka refused the batch for good: too large, invalid record."""
+
+
+class TooLargeError(RejectedError):
+    """The batch is larger than the topic takes; `size` in bytes, as the broker counts them: compressed."""
+
+    def __init__(self, text: str, size: int) -> None:
+        super().__init__(text)
+        self.size = size
+
+
+class TimestampError(RejectedError):
+    """The batch's timestamps, which are ours, are too far from the broker's time, or for what the topic allows."""
 
 
 class ProducerLostError(KafkaError):

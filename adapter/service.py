@@ -30,6 +30,7 @@ from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.limits import Limits
 from adapter.kafka.partitioner import partition_for
 from adapter.kafka.producer import Producer
+from adapter.kafka.sizes import BATCH_HEADER
 from adapter.kafka.topics import Topics
 from adapter.listeners import Listeners
 from adapter.mqtt.frontend import Frontend
@@ -118,7 +119,7 @@ class Service:
             route_refused=self._route_refused,
             receipts_wanted=self._receipts_wanted,
         )
-        limits = Limits(producer, lambda topic, size: pipeline.limit(topic, size - wiring.BATCH_HEADER))
+        limits = Limits(producer, lambda topic, size: pipeline.limit(topic, size - BATCH_HEADER))
         topics = Topics(
             producer,
             settings.kafka.topic_refresh_interval,

@@ -11,6 +11,7 @@ from adapter.delivery.pipeline import PipelineConfig
 from adapter.errors import ConfigurationError
 from adapter.identity.gatekeeper import IdentityConfig
 from adapter.kafka.options import KafkaOptions
+from adapter.kafka.sizes import BATCH_HEADER
 from adapter.model import Delivery
 from adapter.mqtt.frontend import MqttConfig
 from adapter.mqtt.layered_connection import Layers
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from adapter.routing.rule import RouteRule
     from adapter.settings import Settings
 
-# A batch begins with a header of 61 bytes (record format v2); the pipeline counts records only.
-BATCH_HEADER = 61
 # A batch consists of whole runs, so runs must be small compared with it.
 RUNS_IN_A_BATCH = 4
 

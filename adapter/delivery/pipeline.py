@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from adapter.counters import DeliveryCounters, Ledger
 from adapter.delivery.expiry import ExpiringSink, drop_expired
 from adapter.delivery.lane import Lane, LaneState
-from adapter.errors import KafkaError, PartitionGoneError, ProducerLostError, RejectedError
+from adapter.errors import BlockedError, KafkaError, PartitionGoneError, ProducerLostError, RejectedError
 from adapter.model import (
     ACKNOWLEDGED,
     RUN_MEMORY,
@@ -63,6 +63,7 @@ class PipelineConfig:
     linger: float = 0.0
     retry_backoff: float = 0.1
     retry_backoff_max: float = 0.5
+    blocked_backoff: float = 1.5  # each try costs a producer; devices shall hear within 3 s that it goes on again
 
 
 class Pipeline:
@@ -191,7 +192,7 @@ class Pipeline:
             else:
                 if isinstance(error, ProducerLostError):
                     self.counters.resubmitted += batch.count
-                self._back_off(lane)
+                self._back_off(lane, self._config.blocked_backoff if isinstance(error, BlockedError) else 0.0)
             self.budget.release(given_up)
         if lane.state is LaneState.WAITING:
             self._send_next(lane)
@@ -208,11 +209,11 @@ class Pipeline:
         self._settle(batch.runs, ACKNOWLEDGED)
         self.budget.release(batch.held)
 
-    def _back_off(self, lane: Lane) -> None:
+    def _back_off(self, lane: Lane, at_least: float = 0.0) -> None:
         delay = lane.backoff or self._config.retry_backoff
         lane.backoff = min(delay * 2, self._config.retry_backoff_max)
         lane.state = LaneState.BACKING_OFF
-        self._timers.call_later(delay, self._retry, lane, lane.batch)
+        self._timers.call_later(max(delay, at_least), self._retry, lane, lane.batch)
 
     def _retry(self, lane: Lane, batch: Batch) -> None:
         if lane.batch is batch and lane.state is LaneState.BACKING_OFF:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 DIAGNOSIS_SECONDS = 3.0  # brokers answer in milliseconds, or are unavailable
 
+# The third: a broker so old, or new, that none fits. The last: a name that cannot be a host's, as `kafka..local`.
+UNREACHED = (OSError, errors.KafkaError, NotImplementedError, UnicodeError)
+
 # OpenSSL's X509_V_ERR_… CERT_NOT_YET_VALID, CERT_HAS_EXPIRED, HOSTNAME_MISMATCH and IP_ADDRESS_MISMATCH.
 AUTHORITY_NOT_TO_BLAME = (9, 10, 62, 64)
 
@@ -36,17 +39,21 @@ async def why_unreachable(
     options = {name: value for name, value in connection.items() if name != "bootstrap_servers"}
     known = [(broker.host, broker.port) for broker in client.cluster.brokers()]
     addresses = dict.fromkeys([(host, port) for host, port, _ in client.hosts] + known)
-    failures = await asyncio.gather(*(_failure(host, port, options, limit) for host, port in addresses))
-    found = [
-        # An answer that refuses says more than no answer.
+    tried = await asyncio.gather(*(try_broker(host, port, options, limit) for host, port in addresses))
+    failures = {address: failure for address, failure in zip(addresses, tried, strict=True) if failure is not None}
+    return most_telling(failures, options, limit) if failures else None
+
+
+def most_telling(failures: Mapping[tuple[str, int], Exception], options: Mapping[str, Any], limit: float) -> str:
+    """One of these failures in words: a broker that answers and refuses tells more than one that does not answer."""
+    return min(
         (not _refused(failure), f"{host}:{port}: {words(failure, options, limit)}")
-        for (host, port), failure in zip(addresses, failures, strict=True)
-        if failure is not None
-    ]
-    return min(found)[1] if found else None
+        for (host, port), failure in failures.items()
+    )[1]
 
 
-async def _failure(host: str, port: int, options: dict[str, Any], limit: float) -> Exception | None:
+async def try_broker(host: str, port: int, options: Mapping[str, Any], limit: float) -> Exception | None:
+    """Connect to a broker and put one question to it, in `limit` seconds; returns what goes wrong."""
     try:
         async with asyncio.timeout(limit):
             connection = await create_conn(host, port, **options)
@@ -55,7 +62,7 @@ async def _failure(host: str, port: int, options: dict[str, Any], limit: float) 
                 await connection.send(MetadataRequest([]))
             finally:
                 connection.close()
-    except (OSError, errors.KafkaError) as error:
+    except UNREACHED as error:
         return error
     return None
 

@@ -1,7 +1,7 @@
 """Translates aiokafka's errors into ours: retry, refuse, or replace the producer.
 
-aiokafka raises `UnknownError` for error codes it does not know (INVALID_RECORD is 87). It is a rejection, like every
-broker error that is not listed here.
+aiokafka raises `UnknownError` for error codes it does not know (INVALID_RECORD is 87), as for UNKNOWN_SERVER_ERROR,
+which Kafka's Java client does not retry either. It is a rejection, like every broker error that is not listed here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import errors
 
-from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.errors import (
+    BlockedError,
+    KafkaError,
+    ProducerLostError,
+    RejectedError,
+    TimestampError,
+    TransientKafkaError,
+)
 from adapter.kafka.diagnosis import why_unreachable
 
 if TYPE_CHECKING:
@@ -32,10 +39,10 @@ _LOSES_PARTITION = (
     errors.UnknownProducerId,
     errors.InvalidProducerIdMapping,
 )
-# Temporary, although aiokafka does not mark them retriable. TimeoutError is an OSError. A missing right is a mistake of
-# the operator and says nothing about the record, so devices must not lose messages because of it.
+# Temporary, although aiokafka does not mark them retriable. TimeoutError is an OSError. A batch that arrives
+# corrupt was damaged on its way; Kafka's Java client retries it too.
 _PASSING = (
-    errors.TopicAuthorizationFailedError,
+    errors.CorruptRecordException,
     errors.KafkaTimeoutError,
     errors.BrokerNotAvailableError,
     errors.ReplicaNotAvailableError,
@@ -48,6 +55,10 @@ def translate(error: Exception) -> KafkaError:
     text = _text(error)
     if ends_producer(error) or isinstance(error, _LOSES_PARTITION):
         return ProducerLostError(text)
+    if isinstance(error, errors.TopicAuthorizationFailedError):
+        return BlockedError(text)
+    if isinstance(error, errors.InvalidTimestampError):
+        return TimestampError(text)
     if isinstance(error, _PASSING) or getattr(error, "retriable", False):
         return TransientKafkaError(text)
     return RejectedError(text)

@@ -9,7 +9,8 @@
 - A metadata request that names a topic creates it if `auto.create.topics.enable` is on, the default. A client that
   tracks no topic asks for all topics and creates none. So no topic is ever named, and batches for topics that are not
   in the metadata are not handed over.
-- While a partition has no leader, aiokafka requests metadata in a busy loop. So no batch is handed over for it.
+- While a partition has no leader, aiokafka keeps its batch and requests metadata in a busy loop (`metadata_pace` slows
+  it down). So no batch is handed over for it.
 - Neither `start()` nor `stop()` has a time limit, and an idempotent batch is retried for ever.
 - aiokafka never tries the bootstrap servers again.
 - A frozen or silently lost broker holds its batches for the whole request timeout, even after its partitions have new
@@ -27,13 +28,15 @@ from aiokafka.conn import CloseReason
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from adapter.errors import PartitionGoneError, TransientKafkaError
+from adapter.errors import PartitionGoneError, TooLargeError, TransientKafkaError
 from adapter.kafka import limits
 from adapter.kafka.aiokafka_internals import connection_to, fail_everything
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
 from adapter.kafka.in_flight_bytes import InFlightBytes
+from adapter.kafka.metadata_pace import pace_metadata
+from adapter.kafka.questions import DescribeTopicsRequest, MetadataPartition, MetadataTopic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
@@ -42,14 +45,31 @@ if TYPE_CHECKING:
     from adapter.model import Batch
 
 expect_closed_transports()
+pace_metadata()
 
 Partition = tuple[str, int]
 
+_TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
 MAX_RECORDS = 2**31 - 1  # per partition, see above
 NO_LEADER = -1
 ASK_AGAIN_SECONDS = 1.0  # between metadata requests because of partitions that cannot be written to
-LEADER_SECONDS = 1.0  # for a broker to report leaders; it is asked because another one does not answer
+LEADER_SECONDS = 1.0  # for one broker to answer a small question, where others can be asked
+NOT_THERE = (
+    kafka_errors.UnknownTopicOrPartitionError.errno,
+    kafka_errors.TopicAuthorizationFailedError.errno,  # the metadata of all topics would not have it either
+)
+HALTED_SECONDS = 0.1  # for a producer that sends nothing more to stop
 CLOSE_SECONDS = 1.0  # for the rest of a producer whose connections have been closed
+
+
+class _Given:
+    """A batch that aiokafka has: whom it was to send it to, and when it was handed over."""
+
+    __slots__ = ("leader", "since")
+
+    def __init__(self, leader: int, since: float) -> None:
+        self.leader = leader
+        self.since = since
 
 
 class Generation:
@@ -67,9 +87,10 @@ class Generation:
         self._producer = client(**self._connection, **options.production())
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
-        self._given_to: dict[Partition, int] = {}  # the leader to which the unanswered batch was handed over
+        self._given: dict[Partition, _Given] = {}  # unanswered batches, the oldest first
         self._asked = float("-inf")
         self._in_flight = InFlightBytes()
+        self._halted = False
         self.batches = 0
         self.dead = False
 
@@ -110,17 +131,23 @@ class Generation:
     def halt(self) -> None:
         """Send nothing more, and fail unanswered batches with ProducerClosed. Those on the wire may still land."""
         self.dead = True
+        self._halted = True
         self._in_flight.release_all()
         fail_everything(self._producer)
 
     async def close(self, limit: float) -> None:
         """Stop gracefully within `limit` seconds, else close the connections. Called once; never raises."""
-        if not await _ended(self._producer.stop(), limit):
+        # A halted producer has nothing to flush, but would wait for the answers to requests on the wire.
+        if not await _ended(self._producer.stop(), HALTED_SECONDS if self._halted else limit):
             self.halt()
         # After `halt`, `stop()` ends with the sender's CancelledError before it has closed the connections.
         await _ended(self._producer.client.close(), CLOSE_SECONDS)
 
     # -- metadata ----------------------------------------------------------------------------------------------------
+
+    def brokers(self) -> list[tuple[str, int]]:
+        """Where the brokers are that it knows: host and port."""
+        return [(broker.host, broker.port) for broker in self._producer.client.cluster.brokers()]
 
     def partitions(self, topic: str) -> int | None:
         """Return the number of partitions of a topic; None if there is no such topic, as far as known."""
@@ -138,7 +165,17 @@ class Generation:
             reason = await self._why_unreachable()
             raise TransientKafkaError("no broker can be reached" + (f": {reason}" if reason else ""))
 
-    async def message_limits(self, topics: Collection[str], limit: float) -> Mapping[str, int]:
+    async def may_exist(self, topics: Collection[str]) -> bool:
+        """Return whether any of these topics exists, or Kafka does not tell. Creates none, and costs little."""
+        client = self._producer.client
+        try:
+            async with asyncio.timeout(LEADER_SECONDS):
+                answer = await client.send(client.get_random_node(), DescribeTopicsRequest(list(topics)))
+        except (kafka_errors.KafkaError, OSError):
+            return True
+        return any(MetadataTopic(*topic).error_code not in NOT_THERE for topic in answer.topics)
+
+    async def message_limits(self, topics: Collection[str], limit: float) -> Mapping[str, int | None]:
         """Ask for the topics' largest batch sizes in bytes, within `limit` seconds. Raises TransientKafkaError."""
         try:
             async with asyncio.timeout(limit):
@@ -176,6 +213,19 @@ class Generation:
                 assert fits is not None, "a batch is larger than its records were estimated"
         return builder
 
+    def measure(self, batch: Batch) -> int:
+        """How many bytes of a batch a broker would count."""
+        return _length(self.encode(batch))
+
+    @property
+    def oldest(self) -> float | None:
+        """When the batch was handed over that has had no answer for longest, in monotonic seconds."""
+        return next((given.since for given in self._given.values()), None)
+
+    def given_before(self, time: float) -> list[Partition]:
+        """Partitions with a batch that was handed over before that time and has no answer."""
+        return [partition for partition, given in self._given.items() if given.since < time]
+
     async def write(self, topic: str, partition: int, builder: Any, size: int) -> int:
         """Write an encoded batch of about `size` bytes; return its first offset, or -1. Raises KafkaError."""
         leader = self._leader(topic, partition)
@@ -200,7 +250,7 @@ class Generation:
         return leader
 
     async def _write(self, topic: str, partition: int, builder: Any, leader: int) -> int:
-        self._given_to[topic, partition] = leader
+        self._given[topic, partition] = _Given(leader, asyncio.get_running_loop().time())
         try:
             # Nothing is awaited between our last look at the metadata and aiokafka's.
             metadata = await (await self._producer.send_batch(builder, topic, partition=partition))
@@ -209,9 +259,12 @@ class Generation:
                 self._spent.add((topic, partition))
             if ends_producer(error):
                 self.dead = True
-            raise translate(error) from error
+            failure = translate(error)
+            if isinstance(error, _TOO_LARGE):
+                raise TooLargeError(str(failure), _length(builder)) from error
+            raise failure from error
         finally:
-            del self._given_to[topic, partition]
+            del self._given[topic, partition]
         return -1 if metadata is None else int(metadata.offset)  # there is none with acks=0
 
     async def follow_leaders(self, partitions: Iterable[Partition]) -> None:
@@ -221,27 +274,34 @@ class Generation:
         record that the silent broker did write is not written twice.
         """
         client = self._producer.client
-        waiting = [(partition, self._given_to[partition]) for partition in partitions if partition in self._given_to]
+        waiting = [(partition, self._given[partition]) for partition in partitions if partition in self._given]
         if not waiting:
             return
-        silent = {broker for _, broker in waiting}
+        silent = {given.leader for _, given in waiting}
         for broker in client.cluster.brokers():
-            if broker.nodeId not in silent and await self._learn_leaders(broker.nodeId):
+            if broker.nodeId not in silent and await self._learn_leaders(broker.nodeId, dict(waiting)):
                 break
-        for partition, broker in waiting:
+        for partition, given in waiting:
+            broker = given.leader
             leader = client.cluster.leader_for_partition(TopicPartition(*partition))
-            if leader in {None, NO_LEADER, broker} or partition not in self._given_to:
+            if leader in {None, NO_LEADER, broker} or partition not in self._given:
                 continue
-            self._given_to[partition] = leader
+            given.leader = leader
             connection = connection_to(client, broker)
             if connection is not None:
                 connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
-    async def _learn_leaders(self, broker: int) -> bool:
-        """Ask one broker for the metadata of all topics; return whether it answered."""
+    async def _learn_leaders(self, broker: int, waiting: Mapping[Partition, _Given]) -> bool:
+        """Ask one broker who leads these partitions; about all topics if others do. Return whether it answered."""
         client = self._producer.client
         try:
             async with asyncio.timeout(LEADER_SECONDS):
+                leaders = await _leaders(client, broker, {topic for topic, _ in waiting})
+                if leaders is not None and not any(
+                    leaders.get(partition, NO_LEADER) not in {NO_LEADER, given.leader}
+                    for partition, given in waiting.items()
+                ):
+                    return True
                 answer = await client.send(broker, MetadataRequest(None))
         except (kafka_errors.KafkaError, OSError):
             return False
@@ -255,6 +315,24 @@ class Generation:
         if now - self._asked > ASK_AGAIN_SECONDS:
             self._asked = now
             self._producer.client.force_metadata_update()
+
+
+async def _leaders(client: Any, broker: int, topics: Collection[str]) -> dict[Partition, int] | None:
+    """Who leads the partitions of topics, as one broker knows it; None when it is too old to be asked by name."""
+    try:
+        answer = await client.send(broker, DescribeTopicsRequest(list(topics)))
+    except kafka_errors.IncompatibleBrokerVersion:
+        return None
+    return {
+        (topic.name, partition.partition): partition.leader
+        for topic in (MetadataTopic(*each) for each in answer.topics)
+        for partition in (MetadataPartition(*each) for each in topic.partitions)
+    }
+
+
+def _length(builder: Any) -> int:
+    """Of a batch in bytes, compressed. Its sequence number cannot be set any more then."""
+    return len(builder._build())  # noqa: SLF001 - `size()` tells it only after that
 
 
 async def _ended(coroutine: Coroutine[Any, Any, None], limit: float) -> bool:

@@ -11,6 +11,7 @@ from aiokafka import errors
 from aiokafka.conn import collect_hosts, create_conn
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
+from adapter.kafka.diagnosis import UNREACHED
 from adapter.kafka.questions import (
     DescribeQuorumRequest,
     DescribeTopicsRequest,
@@ -20,7 +21,7 @@ from adapter.kafka.questions import (
     QuorumReplica,
     operations,
 )
-from adapter.kafka.reach import UNREACHED, Reach, reach
+from adapter.kafka.reach import Reach, reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -27,8 +27,8 @@ MAX_MESSAGE_BYTES = "max.message.bytes"
 class Source(Protocol):
     """The part of the producer that is needed here."""
 
-    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
-        """Return the limit of each topic in bytes, as far as Kafka reports it. Raises TransientKafkaError."""
+    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int | None]:
+        """Return the limit of each topic in bytes, None if the adapter lacks the right. Raises TransientKafkaError."""
 
 
 class Limits:
@@ -47,10 +47,10 @@ class Limits:
         except TransientKafkaError:
             return  # they are asked for again, with the topics' partition counts
         for topic, limit in limits.items():
-            if self._known.get(topic) != limit:
+            if limit is not None and self._known.get(topic) != limit:
                 self._known[topic] = limit
                 self._on_limit(topic, limit)
-        untold = next((topic for topic in topics if topic not in limits), None)
+        untold = next((topic for topic, limit in limits.items() if limit is None), None)
         if untold is not None and not self._said:
             self._said = True
             log.info(
@@ -60,8 +60,11 @@ class Limits:
             )
 
 
-async def ask(client: Any, topics: Collection[str]) -> dict[str, int]:
-    """Ask any broker for the topics' limits in bytes through an aiokafka client. Raises TransientKafkaError."""
+async def ask(client: Any, topics: Collection[str]) -> dict[str, int | None]:
+    """Ask any broker for the topics' limits in bytes through an aiokafka client; None: the adapter lacks the right.
+
+    Topics that do not exist are left out. Raises TransientKafkaError.
+    """
     resources = [(ConfigResourceType.TOPIC, topic, [MAX_MESSAGE_BYTES]) for topic in topics]
     try:
         answer = await client.send(client.get_random_node(), DescribeConfigsRequest(resources))
@@ -69,10 +72,10 @@ async def ask(client: Any, topics: Collection[str]) -> dict[str, int]:
         return {}
     except (errors.KafkaError, OSError) as error:
         raise TransientKafkaError(str(translate(error))) from error
-    return {
-        name: int(value)
-        for code, _, _, name, entries in answer.resources
-        if not code
-        for entry, value, *_ in entries
-        if entry == MAX_MESSAGE_BYTES
-    }
+    limits: dict[str, int | None] = {}
+    for code, _, _, topic, entries in answer.resources:
+        if code == errors.TopicAuthorizationFailedError.errno:
+            limits[topic] = None
+        elif not code:
+            limits.update((topic, int(value)) for name, value, *_ in entries if name == MAX_MESSAGE_BYTES and value)
+    return limits

@@ -1,7 +1,7 @@
 """Writes batches to Kafka, and replaces the aiokafka producer when it becomes unusable.
 
-A `Generation` is one aiokafka producer. The current one is replaced if one of its partitions is spent, if it is dead,
-or if it finds no broker any more. No batch is lost or overtaken, because the caller has at most one batch of a
+A `Generation` is one aiokafka producer. The current one is replaced if a batch arrives for a spent partition, if it is
+dead, or if it finds no broker any more. No batch is lost or overtaken, because the caller has at most one batch of a
 partition here, and that batch is in one place:
 
     in flight    at its generation, until that answers. A replaced generation gets no new batches and answers those it
@@ -14,66 +14,64 @@ Other partitions continue meanwhile: a record that Kafka rejects does not delay 
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from adapter.errors import ConfigurationError, KafkaError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.errors import (
+    KafkaError,
+    ProducerLostError,
+    RejectedError,
+    TimestampError,
+    TooLargeError,
+    TransientKafkaError,
+)
+from adapter.kafka.bootstrap import find_server
+from adapter.kafka.clock import Clock
+from adapter.kafka.connecting import Connecting, FindServer
 from adapter.kafka.generation import MAX_RECORDS, Generation, Partition
 from adapter.kafka.health import Health
+from adapter.kafka.sizes import Sizes
 from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from adapter.kafka.options import KafkaOptions
     from adapter.model import Batch
 
+    Done = Callable[[Batch, KafkaError | None], None]
+
 log = structlog.get_logger(__name__)
 
-Done = Callable[["Batch", KafkaError | None], None]
-
-ANSWER_SECONDS = 10.0  # for connecting and for metadata: brokers answer in milliseconds, or are unavailable
+ANSWER_SECONDS = 10.0  # for metadata: brokers answer in milliseconds, or are unavailable
 LIMITS_SECONDS = 2.0  # for a topic's largest batch size: devices may wait for it, and it is optional
 CLOSE_SECONDS = 5.0
-# The first and the longest pause between two attempts to connect, with jitter. Within 3 s of Kafka's return the adapter
-# must write again.
-RECONNECT_SECONDS = (0.1, 2.0)
 WATCH_SECONDS = 1.0
 PROBE_SECONDS = 10.0  # after so long without a good answer, idle or not, Kafka is probed
 PROBE_AGAIN_SECONDS = 2.0
 BOOTSTRAP_SECONDS = 30.0  # after so long without any broker, the bootstrap servers are tried: addresses may change
 SLOW_ANSWER_SECONDS = 2.0  # after so long without an answer, a batch's partition may have a new leader
 UNANSWERED_TIMEOUTS = 4  # after so many request timeouts, a producer that does not answer is replaced
-# Each replacement costs a producer id, which brokers remember for a day, and a device may be able to cause one.
-QUICK_REPLACEMENTS = 10
-QUICK_SECONDS = 60.0
-SLOW_SECONDS = 1.0
-# … but at most this part of a request timeout: the search for a rejected record must end before the delivery timeout.
-SLOW_PART = 0.1
 
 
-class _Flight:
-    """An unanswered batch. `since` is in seconds on a monotonic clock."""
+class _Waiting:
+    """An unanswered batch. `since` is its arrival here, in seconds on a monotonic clock."""
 
-    __slots__ = ("batch", "done", "generation", "since")
+    __slots__ = ("batch", "done", "since")
 
-    def __init__(self, batch: Batch, done: Done, generation: Generation, since: float) -> None:
+    def __init__(self, batch: Batch, done: Done, since: float) -> None:
         self.batch = batch
         self.done = done
-        self.generation = generation
         self.since = since
 
 
 class Producer:
     """Writes batches to Kafka. `replacements` counts the generations after the first.
 
-    `grace` is in seconds and defaults to the request timeout. `max_records` is the limit of one generation for each
-    partition. `client` creates the aiokafka producer of a generation.
+    `grace` is in seconds and defaults to the request timeout. For `max_records`, `client` and `find_server` see
+    `Connecting`.
     """
 
     def __init__(
@@ -83,16 +81,20 @@ class Producer:
         grace: float | None = None,
         max_records: int = MAX_RECORDS,
         client: Callable[..., Any] = AIOKafkaProducer,
+        find_server: FindServer = find_server,
     ) -> None:
-        self._options = options
-        self._client = client
         self._request_timeout = options.request_timeout_ms / 1000
         self._grace = self._request_timeout if grace is None else grace
-        self._max_records = max_records
+        self._health = Health()
+        self._connecting = Connecting(
+            options, self._health, max_records=max_records, client=client, find_server=find_server
+        )
+        self._sizes = Sizes()
+        self._clock = Clock()
         self._current: Generation | None = None
-        self._retired: set[Generation] = set()
-        self._flights: dict[Partition, _Flight] = {}  # the oldest first
-        self._parked: dict[Partition, tuple[Batch, Done]] = {}
+        self._retired: dict[Generation, asyncio.TimerHandle] = {}  # and what halts them
+        self._flights: dict[Partition, _Waiting] = {}
+        self._parked: dict[Partition, _Waiting] = {}  # the oldest first
         self._background = Tasks(_log_fault)
         self._deliveries = Tasks(_log_fault)
         self._closings = Tasks(_log_fault)
@@ -100,8 +102,6 @@ class Producer:
         self._following: asyncio.Task[None] | None = None
         self._replacing: asyncio.Task[None] | None = None
         self._probed = float("-inf")
-        self._replaced: deque[float] = deque(maxlen=QUICK_REPLACEMENTS)
-        self._health = Health()
         self._stopped = False
         self.replacements = 0
 
@@ -109,7 +109,7 @@ class Producer:
 
     async def start(self) -> None:
         """Connect. Raises TransientKafkaError while that fails, ConfigurationError for an unusable certificate."""
-        self._current = await self._connect()
+        self._current = await self._connecting.connect()
         self._background.spawn(self._watch())
 
     async def stop(self, limit: float) -> None:
@@ -120,10 +120,10 @@ class Producer:
             await asyncio.wait(self._deliveries, timeout=limit)
         await self._background.stop()
         parked, self._parked = self._parked, {}
-        for batch, done in parked.values():
-            done(batch, ProducerLostError("the producer was stopped before the batch was sent"))
+        for waiting in parked.values():
+            waiting.done(waiting.batch, ProducerLostError("the producer was stopped before the batch was sent"))
         current, self._current = self._current, None
-        for generation in (current, *self._retired):
+        for generation in (current, *list(self._retired)):
             if generation is not None:
                 if generation.batches:
                     generation.halt()
@@ -133,16 +133,6 @@ class Producer:
         if self._closings:
             await asyncio.wait(self._closings, timeout=max(CLOSE_SECONDS, deadline - _now()))
 
-    async def _connect(self) -> Generation:
-        try:
-            generation = Generation(self._options, self._max_records, self._client)
-            await generation.start(ANSWER_SECONDS)
-        except (TransientKafkaError, ConfigurationError) as error:
-            self._health.bad(str(error))
-            raise
-        self._health.good(_now())
-        return generation
-
     # -- state -------------------------------------------------------------------------------------------------------
 
     @property
@@ -150,7 +140,13 @@ class Producer:
         """Why Kafka cannot be written to, as far as known; None if it can."""
         if self._stopped:
             return "stopped"
-        return self._health.problem(_now(), next((flight.since for flight in self._flights.values()), None))
+        return self._health.problem(_now(), self._oldest())
+
+    def _oldest(self) -> float | None:
+        """Since when a batch has been parked, or with aiokafka; what waits for its turn there waits for others."""
+        given = [generation.oldest for generation in (self._current, *self._retired) if generation is not None]
+        parked = next((waiting.since for waiting in self._parked.values()), None)
+        return min((since for since in (parked, *given) if since is not None), default=None)
 
     @property
     def ready(self) -> bool:
@@ -167,6 +163,8 @@ class Producer:
             await asyncio.sleep(WATCH_SECONDS)
 
     def _look(self) -> None:
+        if self._stopped:
+            return
         problem = self.problem
         self._health.log_change(problem)
         now = _now()
@@ -175,32 +173,23 @@ class Producer:
         if self._probing is None and min(silent, now - self._probed) > pause:
             self._probed = now
             self._probing = self._background.spawn(self._probe())
-        self._follow_leaders(now)
-        oldest = next(iter(self._flights.values()), None)
         if silent > BOOTSTRAP_SECONDS:
             self._replace("no known broker can be reached")
-        elif (
-            oldest is not None
-            and oldest.generation is self._current
-            and now - oldest.since > UNANSWERED_TIMEOUTS * self._request_timeout
-        ):
-            self._replace("a batch has had no answer for too long")
-
-    def _follow_leaders(self, now: float) -> None:
         current = self._current
-        slow = [
-            partition
-            for partition, flight in self._flights.items()
-            if flight.generation is current and now - flight.since > SLOW_ANSWER_SECONDS
-        ]
-        if slow and current is not None and (self._following is None or self._following.done()):
+        if current is None or current.oldest is None:
+            return
+        waited = now - current.oldest
+        if waited > SLOW_ANSWER_SECONDS and (self._following is None or self._following.done()):
+            slow = current.given_before(now - SLOW_ANSWER_SECONDS)
             self._following = self._background.spawn(current.follow_leaders(slow))
+        if waited > UNANSWERED_TIMEOUTS * self._request_timeout:
+            self._replace("a batch has had no answer for too long")
 
     async def _probe(self) -> None:
         try:
             await self.refresh_metadata()
         except TransientKafkaError as error:
-            self._health.bad(str(error))
+            self._health.silent(str(error))
         finally:
             self._probing = None
 
@@ -215,13 +204,19 @@ class Producer:
         if self._current is None:
             raise TransientKafkaError("not connected")
         await self._current.refresh(ANSWER_SECONDS)
-        self._health.good(_now())
+        self._health.answered(_now())
 
-    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
-        """Return the topics' largest batch sizes in bytes, as far as Kafka reports them. Raises TransientKafkaError."""
+    async def may_exist(self, topics: Collection[str]) -> bool:
+        """Return whether any of these topics exists, or Kafka does not tell. Creates none."""
+        return self._current is None or await self._current.may_exist(topics)
+
+    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int | None]:
+        """Return the topics' largest batch sizes in bytes, None if not allowed. Raises TransientKafkaError."""
         if self._current is None:
             raise TransientKafkaError("not connected")
-        return await self._current.message_limits(topics, LIMITS_SECONDS)
+        limits = await self._current.message_limits(topics, LIMITS_SECONDS)
+        self._sizes.told(topics, limits)
+        return limits
 
     # -- batches -----------------------------------------------------------------------------------------------------
 
@@ -233,30 +228,37 @@ class Producer:
         partition = (batch.topic, batch.partition)
         assert partition not in self._flights, "one batch a partition"
         assert partition not in self._parked, "one batch a partition"
-        if self._stopped:
-            asyncio.get_running_loop().call_soon(done, batch, ProducerLostError("the producer has stopped"))
-            return
         generation = self._current
+        if self._stopped:
+            self._answer_soon(done, batch, ProducerLostError("the producer has stopped"))
+            return
         assert generation is not None, "start() comes first"
+        if (too_large := self._sizes.check(batch, generation.measure)) is not None:
+            self._answer_soon(done, batch, too_large)
+            return
+        waiting = _Waiting(batch, done, _now())
         if not generation.takes(partition, batch.count):
-            self._parked[partition] = (batch, done)
+            self._parked[partition] = waiting
             self._replace("it can no longer write to a partition")
         else:
             builder = generation.encode(batch)
             generation.batches += 1
-            flight = self._flights[partition] = _Flight(batch, done, generation, _now())
-            self._deliveries.spawn(self._deliver(flight, partition, builder))
+            self._flights[partition] = waiting
+            self._deliveries.spawn(self._deliver(waiting, generation, partition, builder))
 
-    async def _deliver(self, flight: _Flight, partition: Partition, builder: Any) -> None:
-        generation = flight.generation
+    @staticmethod
+    def _answer_soon(done: Done, batch: Batch, error: KafkaError) -> None:
+        asyncio.get_running_loop().call_soon(done, batch, error)
+
+    async def _deliver(self, flight: _Waiting, generation: Generation, partition: Partition, builder: Any) -> None:
+        batch = flight.batch
         error: KafkaError | None = None
         try:
-            flight.batch.base_offset = await generation.write(*partition, builder, flight.batch.size)
+            batch.base_offset = await generation.write(*partition, builder, batch.size)
             self._health.wrote(_now())
+            self._clock.taken(batch.topic)
         except KafkaError as failure:
-            error = failure
-            if not isinstance(failure, RejectedError):
-                self._health.failed(_now(), str(failure))
+            error = self._meaning(batch, failure)
         except Exception as fault:
             log.exception("a batch could not be written")
             error = ProducerLostError(repr(fault))  # whatever the error is, the batch needs an answer
@@ -265,9 +267,18 @@ class Producer:
         if generation in self._retired:
             if not generation.batches:
                 self._close_later(generation)
-        elif not generation.goes_on(partition):
+        elif generation.dead:
             self._replace(str(error))
-        flight.done(flight.batch, error)
+        flight.done(batch, error)
+
+    def _meaning(self, batch: Batch, error: KafkaError) -> KafkaError:
+        if isinstance(error, TooLargeError):
+            self._sizes.rejected(batch.topic, error.size)
+        elif isinstance(error, TimestampError):
+            error = self._clock.refused(batch, error, _now())
+        if not isinstance(error, RejectedError):
+            self._health.failed(_now(), str(error))
+        return error
 
     # -- replacement -------------------------------------------------------------------------------------------------
 
@@ -278,39 +289,25 @@ class Producer:
 
     async def _replacement(self) -> None:
         """Connect the next generation, however long it takes; then make it current and give it the parked batches."""
-        if len(self._replaced) == QUICK_REPLACEMENTS and _now() - self._replaced[0] < QUICK_SECONDS:
-            await asyncio.sleep(min(SLOW_SECONDS, self._options.request_timeout_ms / 1000 * SLOW_PART))
-        pause, longest = RECONNECT_SECONDS
-        while True:
-            try:
-                generation = await self._connect()
-                break
-            except (TransientKafkaError, ConfigurationError):
-                pass  # readiness reports it
-            except Exception:
-                log.exception("the next Kafka producer could not be created")
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            pause = min(pause * 2, longest)
-        old, self._current = self._current, generation
-        self._replacing = None
-        self._replaced.append(_now())
-        self.replacements += 1
+        old = self._current
         assert old is not None, "start() comes first"
+        self._current = await self._connecting.replace(old)
+        self._replacing = None
+        self.replacements += 1
         self._retire(old)
         parked, self._parked = self._parked, {}
-        for batch, done in parked.values():
-            self.send(batch, done)
+        for waiting in parked.values():
+            self.send(waiting.batch, waiting.done)
 
     def _retire(self, generation: Generation) -> None:
-        if generation.batches:
-            self._retired.add(generation)
-            # It may have ended by then; halting it again does no harm.
-            asyncio.get_running_loop().call_later(self._grace, generation.halt)
-        else:
+        self._retired[generation] = asyncio.get_running_loop().call_later(self._grace, generation.halt)
+        if not generation.batches:
             self._close_later(generation)
 
     def _close_later(self, generation: Generation) -> None:
-        self._retired.discard(generation)
+        halting = self._retired.pop(generation, None)
+        if halting is not None:
+            halting.cancel()  # it would keep all that the generation has until then
         self._closings.spawn(generation.close(CLOSE_SECONDS))
 
 

@@ -18,13 +18,12 @@ from aiokafka.conn import create_conn
 from aiokafka.protocol.metadata import MetadataRequest
 
 from adapter.kafka.aiokafka_internals import versions_of
-from adapter.kafka.diagnosis import causes, words
+from adapter.kafka.diagnosis import UNREACHED, causes, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SASL_ERRORS = (errors.SaslAuthenticationFailed, errors.UnsupportedSaslMechanismError, errors.IllegalSaslStateError)
-UNREACHED = (OSError, errors.KafkaError, NotImplementedError)  # the last: no request version suits the broker
 
 
 class Step(StrEnum):

@@ -12,7 +12,7 @@ from adapter.errors import TransientKafkaError
 from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable
 
     from adapter.kafka.limits import Limits
 
@@ -21,8 +21,11 @@ log = structlog.get_logger(__name__)
 # Seconds. A device that publishes to missing topics must not make Kafka report all topics each time.
 ASK_AGAIN = 1.0
 # A topic that was just created may be missing from the first answer, as may all topics of a broker that just started.
-# So a single answer without a topic does not mean that the topic is gone.
+# So a single answer without a topic, or with fewer partitions, proves nothing.
 LOOKS = 2
+# So long nobody asks again about a topic that was looked for and not found; for so many topics.
+MISSING_SECONDS = 1.0
+MISSING_TOPICS = 1000
 
 
 class Metadata(Protocol):
@@ -32,7 +35,10 @@ class Metadata(Protocol):
         """Return the number of partitions, as far as known; None if there is no such topic."""
 
     async def refresh_metadata(self) -> None:
-        """Ask Kafka. Raises TransientKafkaError."""
+        """Ask Kafka for the metadata of all topics. Raises TransientKafkaError."""
+
+    async def may_exist(self, topics: Collection[str]) -> bool:
+        """Return whether any of these topics may exist. Costs little."""
 
 
 class Topics:
@@ -59,7 +65,10 @@ class Topics:
         self._new: set[str] = set()
         self._learning: asyncio.Task[None] | None = None
         self._counts: dict[str, int] = {}
-        self._missed: dict[str, int] = {}  # known topics: how many answers in a row lacked them
+        self._missed: dict[str, int] = {}  # known topics: how many answers in a row lacked them, or partitions of them
+        self._missing: dict[str, float] = {}  # topics that were not found: when; the oldest first
+        self._wanted: set[str] = set()  # what the next question is about
+        self._all_wanted = False
         self._asked = float("-inf")
         self._asking = asyncio.Lock()
         self._next: asyncio.Task[None] | None = None
@@ -90,14 +99,22 @@ class Topics:
         count = self.partition_count(topic)
         if count is None and self._create is not None:
             await self._create(topic)
+        elif count is None and _now() - self._missing.get(topic, float("-inf")) < MISSING_SECONDS:
+            return None
         for _ in range(LOOKS):
             if count is None:
                 if self._metadata.partitions(topic) is None:
-                    await self.refresh()
+                    self._wanted.add(topic)
+                    await self._answer()
                 count = self.partition_count(topic)
                 if count is None and self._learning is not None:
                     await asyncio.shield(self._learning)
                     count = self.partition_count(topic)
+        self._missing.pop(topic, None)
+        if count is None:
+            self._missing[topic] = _now()
+            if len(self._missing) > MISSING_TOPICS:
+                del self._missing[next(iter(self._missing))]
         return count
 
     def _learn(self, topics: Iterable[str]) -> None:
@@ -123,42 +140,57 @@ class Topics:
 
         The request is sent after the call, so it finds every topic that existed before the call.
         """
+        self._all_wanted = True
+        await self._answer()
+
+    async def _answer(self) -> None:
         if self._next is None:
             self._next = self._tasks.spawn(self._ask())
         await asyncio.shield(self._next)
 
     async def _ask(self) -> None:
         async with self._asking:
-            await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - asyncio.get_running_loop().time()))
+            await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - _now()))
             self._next = None  # later callers wait for the next answer
+            wanted, self._wanted = self._wanted, set()
+            all_wanted, self._all_wanted = self._all_wanted, False
             try:
+                # An answer about thousands of topics takes long to read, and whoever asks for one that is missing
+                # must not be able to cause it again and again.
+                if not (all_wanted or await self._metadata.may_exist(wanted)):
+                    return
                 await self._metadata.refresh_metadata()
             finally:
-                self._asked = asyncio.get_running_loop().time()
+                self._asked = _now()
             self._compare()
             if self._limits is not None:
                 self._learn(self._counts)
 
     def _compare(self) -> None:
         for topic, old in list(self._counts.items()):
-            new = self._metadata.partitions(topic)
-            if new is None:
+            new = self._metadata.partitions(topic) or 0
+            if new < old:
                 self._missed[topic] = self._missed.get(topic, 0) + 1
                 if self._missed[topic] < LOOKS:
                     continue
             self._missed.pop(topic, None)
-            if new is None:
-                del self._counts[topic]
-            else:
+            if new:
                 self._counts[topic] = new
+            else:
+                del self._counts[topic]
             if new != old:
-                self._changed(topic, old, new or 0)
+                self._changed(topic, old, new)
 
     async def _refresh_periodically(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
             with suppress(Exception):  # `_log_fault` has logged it, and the next refresh may succeed
                 await self.refresh()
+
+
+def _now() -> float:
+    """Monotonic seconds, as the event loop counts them."""
+    return asyncio.get_running_loop().time()
 
 
 def _log_fault(fault: BaseException) -> None:

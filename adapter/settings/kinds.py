@@ -147,6 +147,10 @@ def _servers(value: str) -> str:
         match = _SERVER.fullmatch(server)
         if match is None or not 0 < int(match[2]) <= _MAX_PORT:
             raise ValueError(f"must be host:port, separated by commas if there are several, or {EMBEDDED}")
+        try:
+            match[1].encode("idna")
+        except UnicodeError as error:  # an empty part between two dots, or one of more than 63 characters
+            raise ValueError(f"{match[1]} cannot be the name of a host") from error
     return ",".join(servers)
 
 

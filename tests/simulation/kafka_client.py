@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import errors
 from aiokafka.protocol.admin import DescribeConfigsRequest
 
+from adapter.kafka.questions import DescribeTopicsRequest
 from tests.simulation.kafka_log import NO_LEADER
 from tests.simulation.payload import is_poison, name_of
 from tests.simulation.plan import BROKERS
@@ -39,6 +40,9 @@ class Builder:
         self.names: list[Name] = []
         self.size = 61
         self.poisoned = False
+
+    def _build(self) -> bytes:
+        return bytes(self.size)
 
     def append(self, *, timestamp: int, key: bytes, value: bytes, headers: list[Any]) -> object:
         assert timestamp
@@ -202,10 +206,10 @@ class Client:
         return leaders[partition.partition] if partition.partition < len(leaders) else None
 
     def brokers(self) -> list[Any]:
-        return [SimpleNamespace(nodeId=number) for number in range(BROKERS)]
+        return [SimpleNamespace(nodeId=number, host="simulated", port=number) for number in range(BROKERS)]
 
     async def _ask_broker(self, number: int, request: object) -> Any:
-        """One broker's word on all topics: where they are, or how large their batches may be."""
+        """One broker's word on topics: where they are, whether they are, or how large their batches may be."""
         await asyncio.sleep(self._rng.uniform(0.001, 0.02))
         broker = self._cluster.brokers[number]
         while broker.stalled:
@@ -214,7 +218,18 @@ class Client:
             raise errors.KafkaConnectionError
         if isinstance(request, DescribeConfigsRequest):
             return SimpleNamespace(resources=[] if self._cluster.tells_nothing else self._limits())
+        if isinstance(request, DescribeTopicsRequest):
+            return SimpleNamespace(topics=self._places(request._topics))
         return SimpleNamespace(brokers=True, metadata=self._cluster.metadata())
+
+    def _places(self, asked: list[str]) -> list[tuple[Any, ...]]:
+        known = self._cluster.metadata()
+        return [
+            (0, name, False, [(0, number, leader, 0, [], [], []) for number, leader in enumerate(known[name])], 0)
+            if name in known
+            else (errors.UnknownTopicOrPartitionError.errno, name, False, [], 0)
+            for name in asked
+        ]
 
     def _limits(self) -> list[tuple[int, str, int, str, list[tuple[str, str]]]]:
         return [

@@ -200,7 +200,7 @@ class Cluster:
         if sent.size > topic.largest_batch:
             return errors.MessageSizeTooLargeError
         if sent.poisoned and sent.topic != DEAD_LETTERS:
-            return (errors.InvalidTimestampError, errors.for_code(NOT_KNOWN))[len(sent.names) % 2]
+            return (errors.PolicyViolationError, errors.for_code(NOT_KNOWN))[len(sent.names) % 2]
         if sent.producer is not None and sent.producer <= self.fenced:
             return errors.ProducerFenced
         return None

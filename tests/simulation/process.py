@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from adapter.counters import Ledger
     from adapter.delivery.budget import Budget
     from adapter.delivery.pipeline import Pipeline
+    from adapter.kafka.options import KafkaOptions
     from adapter.model import Connect, Outcome, Run
     from adapter.mqtt.frontend import Frontend
     from adapter.peer import Peer
@@ -97,6 +98,11 @@ class Doorman(Gatekeeper):
             await asyncio.sleep(self._rng.uniform(0.0, 0.2))
 
 
+async def _any_server(options: KafkaOptions, _: Iterable[tuple[str, int]], __: float) -> str:
+    """The model of aiokafka's producer reaches whoever can be reached."""
+    return options.bootstrap_servers
+
+
 class SimulatedService(Service):
     """The real one, with the models at its edges."""
 
@@ -138,6 +144,7 @@ class SimulatedService(Service):
             wiring.kafka_options(self._settings, self.bootstrap_servers),
             max_records=self._config.max_records,
             client=partial(Client, self._cluster),
+            find_server=_any_server,
         )
 
     def _make_gatekeeper(self) -> Gatekeeper:

@@ -157,6 +157,11 @@ def test_a_value_may_be_written_in_each_of_its_forms(variable: str, text: str, v
             "a:1,b:70000",
             "'a:1,b:70000' must be host:port, separated by commas if there are several, or embedded",
         ),
+        (
+            "ADAPTER_KAFKA__BOOTSTRAP_SERVERS",
+            "a:9092,kafka..local:9092",
+            "'a:9092,kafka..local:9092' kafka..local cannot be the name of a host",
+        ),
         ("ADAPTER_AUTH__GATEWAYS", "gateway", "'gateway' must contain only user names of the form auth-id@tenant"),
         ("ADAPTER_AUTH__GATEWAYS", "[1]", "'[1]' must be a JSON list of strings"),
         ("ADAPTER_AUTH__GATEWAYS", "[", "'[' is not JSON (line 1, column 2)"),

@@ -10,7 +10,14 @@ import pytest
 from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
-from adapter.errors import KafkaError, PartitionGoneError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.errors import (
+    BlockedError,
+    KafkaError,
+    PartitionGoneError,
+    ProducerLostError,
+    RejectedError,
+    TransientKafkaError,
+)
 from adapter.model import DeliveryStatus, RecordTemplate, Refusal, RefusalRouting, Route, no_dead_letters
 from adapter.reasons import Reason
 from tests.support import front_end
@@ -116,6 +123,21 @@ def test_records_that_kafka_may_have_already_are_counted_when_they_are_sent_agai
     world.time.advance(1)
     assert len(world.kafka.sent) == 2
     assert world.pipeline.counters.resubmitted == resubmitted
+
+
+def test_what_an_operator_has_to_put_right_is_tried_less_often_and_holds_up_no_other_lane(world: World) -> None:
+    owner = FakeOwner()
+    owner.publish(world.lane, b"1")
+    world.time.turn()
+    world.kafka.answer(BlockedError("TOPIC_AUTHORIZATION_FAILED"))
+    owner.publish(world.pipeline.lane("yard", 0), b"2")
+    world.time.advance(1.0)
+    assert [batch.topic for batch in world.kafka.sent] == ["plant", "yard"]
+    world.kafka.answer()
+    world.time.advance(1.0)
+    assert [batch.topic for batch in world.kafka.sent] == ["plant", "yard", "plant"]
+    world.kafka.answer()
+    world.assert_nothing_left()
 
 
 @pytest.mark.parametrize("error", [TransientKafkaError("leader moved"), ProducerLostError("fenced")])

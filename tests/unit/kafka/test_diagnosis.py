@@ -63,6 +63,12 @@ async def test_an_address_that_nobody_listens_on() -> None:
     assert found.startswith(f"{address}: [Errno 111] ")
 
 
+async def test_a_name_that_no_host_can_have() -> None:
+    found = await reason("kafka..local:9092")
+    assert found is not None
+    assert found.startswith("kafka..local:9092: ")
+
+
 async def test_a_broker_that_is_not_where_it_says_it_is() -> None:
     embedded = EmbeddedKafka()
     port = free_port()

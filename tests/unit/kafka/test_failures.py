@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from aiokafka import errors
 
-from adapter.errors import KafkaError, ProducerLostError, RejectedError, TransientKafkaError
+from adapter.errors import (
+    BlockedError,
+    KafkaError,
+    ProducerLostError,
+    RejectedError,
+    TimestampError,
+    TransientKafkaError,
+)
 from adapter.kafka.failures import ends_producer, translate, translated
 
 TRANSIENT = [
@@ -24,15 +31,13 @@ TRANSIENT = [
     errors.NotEnoughReplicasError,
     errors.NotEnoughReplicasAfterAppendError,
     errors.KafkaStorageError,
-    errors.TopicAuthorizationFailedError,
+    errors.CorruptRecordException,
     ConnectionResetError,
     TimeoutError,
 ]
 REJECTED = [
     errors.MessageSizeTooLargeError,
     errors.RecordListTooLargeError,
-    errors.CorruptRecordException,
-    errors.InvalidTimestampError,
     errors.InvalidTopicError,
     errors.PolicyViolationError,
     errors.UnsupportedForMessageFormatError,
@@ -55,6 +60,8 @@ PRODUCER_LOST = [
     [
         *((error, TransientKafkaError) for error in TRANSIENT),
         *((error, RejectedError) for error in REJECTED),
+        (errors.TopicAuthorizationFailedError, BlockedError),
+        (errors.InvalidTimestampError, TimestampError),
         *((error, ProducerLostError) for error in PARTITION_LOST + PRODUCER_LOST),
     ],
 )

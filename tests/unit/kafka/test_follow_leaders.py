@@ -13,6 +13,7 @@ from aiokafka.structs import TopicPartition
 
 from adapter.kafka.generation import Generation
 from adapter.kafka.options import KafkaOptions
+from adapter.kafka.questions import DescribeTopicsRequest
 from tests.support.batches import make_batch
 
 PARTITION = ("plant", 0)
@@ -54,6 +55,10 @@ class Answer:
     leader: int
     brokers: tuple[int, ...] = (ALIVE,)
 
+    @property
+    def topics(self) -> list[tuple[Any, ...]]:
+        return [(0, PARTITION[0], False, [(0, PARTITION[1], self.leader, 0, [], [], [])], 0)]
+
 
 class Client:
     """Stands for aiokafka's producer and its client."""
@@ -62,7 +67,9 @@ class Client:
         self.client = self
         self.cluster = Cluster()
         self.told = Answer(FROZEN)
-        self.asked: list[int] = []
+        self.asked: list[int] = []  # about the topic
+        self.all_asked: list[int] = []  # about all topics
+        self.old = False
         self.connection = Connection()
         self._conns = {(FROZEN, ConnectionGroup.DEFAULT): self.connection}
         self.answer: asyncio.Future[asyncio.Future[None]] = asyncio.get_running_loop().create_future()
@@ -76,8 +83,13 @@ class Client:
     async def send_batch(self, *_: Any, **__: Any) -> asyncio.Future[None]:
         return await self.answer
 
-    async def send(self, broker: int, _request: Any) -> Answer:
-        self.asked.append(broker)
+    async def send(self, broker: int, request: object) -> Answer:
+        if isinstance(request, DescribeTopicsRequest):
+            self.asked.append(broker)
+            if self.old:
+                raise errors.IncompatibleBrokerVersion
+        else:
+            self.all_asked.append(broker)
         if broker == DOWN:
             raise errors.NodeNotReadyError
         return self.told
@@ -117,7 +129,18 @@ async def test_a_slow_broker_that_still_leads_keeps_its_connection(generation: G
     client, writing = await write(generation)
     await generation.follow_leaders([PARTITION])
     assert client.asked == [DOWN, ALIVE]
+    assert client.all_asked == [], "which may be thousands"
     assert client.connection.reasons == []
+    await end(client, writing)
+
+
+async def test_brokers_too_old_to_be_asked_about_a_topic_are_asked_about_all(generation: Generation) -> None:
+    client, writing = await write(generation)
+    client.told = Answer(ALIVE)
+    client.old = True
+    await generation.follow_leaders([PARTITION])
+    assert client.all_asked == [DOWN, ALIVE]
+    assert len(client.connection.reasons) == 1
     await end(client, writing)
 
 

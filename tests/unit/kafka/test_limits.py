@@ -25,17 +25,20 @@ class Source:
         self.asked: list[set[str]] = []
         self.away = False
 
-    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int]:
+    async def message_limits(self, topics: Collection[str]) -> Mapping[str, int | None]:
         self.asked.append(set(topics))
         if self.away:
             raise TransientKafkaError("away")
-        return {topic: self.limits[topic] for topic in topics if topic in self.limits}
+        return {topic: self.limits.get(topic) for topic in topics if topic in self.counts}
 
     def partitions(self, topic: str) -> int | None:
         return self.counts.get(topic)
 
     async def refresh_metadata(self) -> None:
         pass
+
+    async def may_exist(self, topics: Collection[str]) -> bool:
+        return not self.counts.keys().isdisjoint(topics)
 
 
 class Told(list[tuple[str, int]]):
@@ -61,7 +64,11 @@ async def test_while_kafka_is_away_the_limits_stay_as_they_are() -> None:
 
 
 async def test_that_kafka_does_not_tell_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
-    limits = Limits(Source(), Told())
+    source = Source()
+    limits = Limits(source, Told())
+    await limits.learn({"plant"})  # it has been deleted, say
+    assert "grant DescribeConfigs" not in capsys.readouterr().out
+    source.counts["plant"] = 3
     await limits.learn({"plant"})
     await limits.learn({"plant"})
     assert capsys.readouterr().out.count("grant DescribeConfigs") == 1
@@ -116,11 +123,18 @@ class Client:
         return self.answer
 
 
-async def test_the_answer_is_read_topic_by_topic_and_a_topic_without_the_right_is_left_out() -> None:
+async def test_the_answer_is_read_topic_by_topic_and_says_where_the_right_is_missing() -> None:
     entry = ("max.message.bytes", "2000", False, 5, False, [])
     other = ("retention.ms", "1", False, 5, False, [])
-    resources = [(0, None, 2, "plant", [other, entry]), (29, "no right", 2, "yard", [])]
-    assert await ask(Client(SimpleNamespace(resources=resources)), ["plant", "yard"]) == {"plant": 2000}
+    without = ("max.message.bytes", None, False, 5, False, [])
+    resources = [
+        (0, None, 2, "plant", [other, entry]),
+        (0, None, 2, "field", [without]),
+        (29, "no right", 2, "yard", []),
+        (3, "not there", 2, "gone", []),
+    ]
+    told = await ask(Client(SimpleNamespace(resources=resources)), ["plant", "field", "yard", "gone"])
+    assert told == {"plant": 2000, "yard": None}
 
 
 async def test_a_broker_that_does_not_know_the_question_tells_nothing() -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import time
+import weakref
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +15,16 @@ from aiokafka import errors
 from aiokafka.structs import TopicPartition
 from structlog.testing import capture_logs
 
-from adapter.errors import ConfigurationError, PartitionGoneError, ProducerLostError, TransientKafkaError
+from adapter.errors import (
+    BlockedError,
+    ConfigurationError,
+    PartitionGoneError,
+    ProducerLostError,
+    RejectedError,
+    TimestampError,
+    TooLargeError,
+    TransientKafkaError,
+)
 from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
@@ -55,6 +67,25 @@ def kill_sender(producer: Producer) -> None:
 def hold(producer: Producer, partition: int) -> None:
     """Have the aiokafka producer at work never send what it is given for the partition."""
     inner_producer(producer)._sender._muted_partitions.add(TopicPartition("plant", partition))
+
+
+def release(inner: Any) -> None:
+    """Have an aiokafka producer send what it holds."""
+    inner._sender._muted_partitions.clear()
+    inner._message_accumulator.waiter().set_result(None)  # wakes its sender
+
+
+def fail(producer: Producer, error: Exception) -> None:
+    """Have the next batch that the aiokafka producer at work gets fail, as brokers make it fail."""
+    inner = inner_producer(producer)
+    send_batch = inner.send_batch
+
+    async def failing(builder: Any, topic: str, *, partition: int) -> Any:
+        del inner.send_batch
+        await (await send_batch(builder, topic, partition=partition))
+        raise error
+
+    inner.send_batch = failing
 
 
 async def test_offsets_are_told(producer: Producer) -> None:
@@ -112,6 +143,107 @@ async def test_a_partition_that_is_parked_goes_on_and_others_have_not_waited(pro
     assert producer.replacements == 1
 
 
+async def test_a_partition_that_is_spent_costs_a_replacement_when_something_comes_for_it(producer: Producer) -> None:
+    fail(producer, errors.PolicyViolationError())
+    assert isinstance(await send(producer, make_batch("plant", 0, [b"1"])), RejectedError)
+    await asyncio.sleep(0.1)
+    assert producer.replacements == 0
+    assert await send(producer, make_batch("plant", 1, [b"1"])) is None
+    assert await send(producer, make_batch("plant", 0, [b"2"])) is None
+    assert producer.replacements == 1
+
+
+async def test_a_replaced_producer_is_kept_no_longer_than_its_batches(kafka: KafkaOptions) -> None:
+    producer = Producer(kafka)
+    await producer.start()
+    replaced = weakref.ref(inner_producer(producer))
+    hold(producer, 1)
+    waiting = Sent(producer, make_batch("plant", 1, [b"1"]))
+    await asyncio.sleep(0)
+    producer._replace("the test wants it")
+    await until(lambda: producer.replacements)
+    release(replaced())
+    assert await waiting.answer() is None
+    await until(lambda: not producer._closings)
+    gc.collect()
+    assert replaced() is None
+    await producer.stop(1.0)
+
+
+async def test_what_is_too_large_costs_one_replacement(producer: Producer) -> None:
+    fail(producer, errors.MessageSizeTooLargeError())
+    assert isinstance(await send(producer, make_batch("plant", 0, [b"1" * 1000])), TooLargeError)
+    for size in (1000, 1200):
+        assert isinstance(await send(producer, make_batch("plant", 0, [b"1" * size])), TooLargeError)
+    assert producer.replacements == 0
+    assert await send(producer, make_batch("plant", 0, [b"1" * 900])) is None
+    assert producer.replacements == 1
+
+
+async def test_the_size_that_counts_is_the_compressed_one(kafka: KafkaOptions) -> None:
+    producer = Producer(replace(kafka, compression_type="gzip"))
+    await producer.start()
+    producer._sizes.told({"plant"}, {"plant": 500})
+    assert isinstance(await send(producer, make_batch("plant", 0, [os.urandom(600)])), TooLargeError)
+    assert await send(producer, make_batch("plant", 0, [b"1" * 600])) is None
+    assert producer.replacements == 0
+    await producer.stop(1.0)
+
+
+async def test_a_clock_that_is_wrong_refuses_no_message(producer: Producer) -> None:
+    batch = make_batch("plant", 0, [b"1"])
+    batch.runs[0].arrived = asyncio.get_running_loop().time()
+    fail(producer, errors.InvalidTimestampError())
+    assert isinstance(await send(producer, batch), BlockedError)
+    assert await send(producer, batch) is None
+    fail(producer, errors.InvalidTimestampError())
+    batch.runs[0].arrived -= 60
+    assert isinstance(await send(producer, batch), TimestampError)
+
+
+async def test_one_partition_without_an_answer_does_not_end_readiness_while_others_are_written_to(
+    producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapter.kafka.health.SILENT_SECONDS", 0.2)
+    hold(producer, 1)
+    Sent(producer, make_batch("plant", 1, [b"1"]))
+    for _ in range(10):
+        await asyncio.sleep(0.05)
+        assert await send(producer, make_batch("plant", 0, [b"1"])) is None
+        assert producer.ready
+    await asyncio.sleep(0.3)
+    assert "a batch has had no answer" in str(producer.problem)
+
+
+async def test_while_no_producer_can_be_made_what_is_parked_shows_and_so_does_the_reason(
+    producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody(*_: object) -> str:
+        raise TransientKafkaError("nobody is there")
+
+    monkeypatch.setattr(producer._connecting, "_find_server", nobody)
+    assert producer._current is not None
+    producer._current._spent.add(("plant", 0))
+    Sent(producer, make_batch("plant", 0, [b"1"]))
+    assert producer._oldest() is not None
+    await until(lambda: not producer.ready)
+    await producer.refresh_metadata()
+    assert producer.problem == "nobody is there"
+
+
+async def test_what_waits_for_its_turn_at_a_broker_is_not_without_an_answer(producer: Producer) -> None:
+    assert producer._current is not None
+    in_flight = producer._current._in_flight
+    in_flight._most = 1
+    leader = producer._current._leader("plant", 0)
+    await in_flight.enter(leader, 100)
+    waiting = Sent(producer, make_batch("plant", 0, [b"1"]))
+    await asyncio.sleep(0)
+    assert producer._oldest() is None
+    in_flight.leave(leader, 100)
+    assert await waiting.answer() is None
+
+
 async def test_what_a_replaced_producer_does_not_answer_in_time_is_lost_and_not_sent_any_more(
     producer: Producer,
 ) -> None:
@@ -158,7 +290,7 @@ async def test_every_batch_is_answered_once_when_the_producer_stops(producer: Pr
     assert producer._current is not None
     producer._current._spent.add(("plant", 2))
     sent = [Sent(producer, make_batch("plant", partition, [b"1"])) for partition in range(4)]
-    producer._replaced.extend([time.monotonic()] * 10)
+    producer._connecting._made.extend([time.monotonic()] * 10)
     await producer.stop(0.1)
     answers = [await each.answer() for each in sent]
     assert [type(answer) for answer in answers] == [ProducerLostError] * 2 + [type(answers[2]), type(None)]
@@ -182,7 +314,7 @@ async def test_replacements_that_follow_each_other_closely_are_slowed_down(produ
         producer._current._spent.add(("plant", 0))
         assert await send(producer, make_batch("plant", 0, [b"1"])) is None
     assert producer.replacements == 11
-    assert time.monotonic() - began > producer._options.request_timeout_ms / 1000 * 0.1
+    assert time.monotonic() - began > producer._request_timeout * 0.1
 
 
 async def test_kafka_that_is_away_is_said_and_start_can_be_called_again() -> None:

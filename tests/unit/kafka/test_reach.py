@@ -49,6 +49,10 @@ async def test_a_name_that_is_none_fails_at_dns() -> None:
     assert (found.address, found.failed) == ("nowhere.invalid:9092", Step.DNS)
 
 
+async def test_a_name_that_cannot_be_one_fails_at_dns() -> None:
+    assert (await reached(9092, "kafka..local")).failed is Step.DNS
+
+
 async def test_a_port_without_a_listener_fails_at_tcp() -> None:
     found = await reached(free_port())
     assert found.failed is Step.TCP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,14 +13,19 @@ from adapter.errors import TransientKafkaError
 from adapter.kafka.topics import Topics
 from tests.support.until import until
 
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 
 class FakeMetadata:
-    """Kafka has `there`; the producer knows what it was at the last refresh."""
+    """Kafka has `there`; the producer knows what it was at the last refresh. `full`: of all topics."""
 
     def __init__(self, **there: int) -> None:
         self.there = dict(there)
         self.known = dict(there)
         self.asked: list[float] = []
+        self.full = 0
+        self.by_name: list[set[str]] = []
         self.away = False
         self.answering = asyncio.Event()
         self.answering.set()
@@ -27,8 +33,18 @@ class FakeMetadata:
     def partitions(self, topic: str) -> int | None:
         return self.known.get(topic)
 
+    async def may_exist(self, topics: Collection[str]) -> bool:
+        self.by_name.append(set(topics))
+        if self.away:
+            return True
+        found = not self.there.keys().isdisjoint(topics)
+        if not found:
+            self.asked.append(time.monotonic())
+        return found
+
     async def refresh_metadata(self) -> None:
         self.asked.append(time.monotonic())
+        self.full += 1
         await self.answering.wait()
         if self.away:
             raise TransientKafkaError("away")
@@ -55,7 +71,25 @@ async def test_a_known_topic_is_answered_without_asking() -> None:
 async def test_a_topic_that_kafka_does_not_have_is_looked_for_twice() -> None:
     metadata = FakeMetadata()
     assert await topics(metadata).find("plant") is None
-    assert len(metadata.asked) == 2
+    assert metadata.by_name == [{"plant"}] * 2
+    assert metadata.full == 0, "the metadata of all topics, which may be thousands"
+
+
+async def test_a_topic_that_is_missing_is_not_looked_for_again_at_once() -> None:
+    metadata = FakeMetadata()
+    known = topics(metadata)
+    assert await known.find("plant") is None
+    assert await known.find("plant") is None
+    assert len(metadata.by_name) == 2
+    metadata.there["plant"] = 3
+    await asyncio.sleep(1.0)
+    assert await known.find("plant") == 3
+
+
+async def test_no_more_than_so_many_missing_topics_are_remembered() -> None:
+    known = topics(FakeMetadata())
+    await asyncio.gather(*(known.find(f"missing-{number}") for number in range(1100)))
+    assert len(known._missing) == 1000
 
 
 async def test_a_new_topic_is_found() -> None:
@@ -86,7 +120,7 @@ async def test_many_who_look_at_once_share_one_question() -> None:
 async def test_kafka_is_asked_about_once_a_second_however_many_topics_are_missing() -> None:
     metadata = FakeMetadata()
     known = topics(metadata)
-    await asyncio.gather(*(known.find("missing") for _ in range(20)))
+    await asyncio.gather(*(known.find(f"missing-{number}") for number in range(20)))
     await known.find("missing")
     assert len(metadata.asked) == 4
     assert all(later - earlier > 0.9 for earlier, later in zip(metadata.asked, metadata.asked[1:], strict=False))
@@ -137,6 +171,17 @@ async def test_a_topic_is_gone_when_two_answers_lack_it() -> None:
     assert (known.partition_count("plant"), changes) == (3, [])
     await known.refresh()
     assert (known.partition_count("plant"), changes) == (None, [("plant", 3, 0)])
+
+
+async def test_fewer_partitions_are_believed_when_two_answers_say_so() -> None:
+    metadata, changes = FakeMetadata(plant=3), Changes()
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    metadata.there = {"plant": 2}
+    await known.refresh()
+    assert (known.partition_count("plant"), changes) == (3, [])
+    await known.refresh()
+    assert (known.partition_count("plant"), changes) == (2, [("plant", 3, 2)])
 
 
 async def test_a_topic_that_one_answer_lacks_is_not_gone() -> None:

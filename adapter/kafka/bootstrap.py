@@ -1,0 +1,48 @@
+"""Which broker a new producer begins with: the first that answers, of all that may be there.
+
+aiokafka tries its bootstrap servers one after another. One that is silent (frozen, or behind a firewall) takes all the
+time there is, again at each try; so all of them are tried at once here, and aiokafka gets the one that answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from aiokafka.conn import collect_hosts
+
+from adapter.errors import TransientKafkaError
+from adapter.kafka.diagnosis import most_telling, try_broker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from adapter.kafka.options import KafkaOptions
+
+
+async def find_server(options: KafkaOptions, known: Iterable[tuple[str, int]], limit: float) -> str:
+    """The address of a broker that answers within `limit` seconds: a bootstrap server, or one of those known already.
+
+    Raises TransientKafkaError when there is none, ConfigurationError when a certificate cannot be used.
+    """
+    connection = options.connection()
+    servers = connection.pop("bootstrap_servers")
+    addresses = dict.fromkeys([(host, port) for host, port, _ in collect_hosts(servers)] + list(known))
+    tries = {asyncio.create_task(try_broker(host, port, connection, limit)): (host, port) for host, port in addresses}
+    failures: dict[tuple[str, int], Exception] = {}
+    waiting = set(tries)
+    try:
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for one in done:
+                failure = one.result()
+                if failure is None:
+                    host, port = tries[one]
+                    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+                failures[tries[one]] = failure
+    finally:
+        for one in waiting:
+            one.cancel()
+        if waiting:
+            await asyncio.wait(waiting)
+    raise TransientKafkaError(most_telling(failures, connection, limit))
