@@ -7,6 +7,7 @@ is after the PROXY header; logs, limits and plugins use that one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +28,19 @@ class Peer:
 
     address: str
     certificate: Certificate | None = None
+
+    @property
+    def network(self) -> str:
+        """What is one address to limits and queues."""
+        return network_of(self.address)
+
+
+def network_of(address: str) -> str:
+    """The address; of IPv6 the /64, for that is what a peer has. IPv4 in IPv6 is IPv4."""
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped) if ip.ipv4_mapped is not None else ip.packed[:8].hex()
+    return address

@@ -136,11 +136,11 @@ class Gatekeeper:
         except PasswordNotTextError as error:
             raise ConnectRefusedError(ReasonCode.BAD_USER_NAME_OR_PASSWORD, str(error)) from error
         if named is not None:
-            return await self._authenticate_named(self._threads, named, session)
+            return await self._authenticate_named(self._threads, named, session, peer)
         given = connect.username is not None or connect.password is not None
         verified = False
         if self._authenticates and (given or self._config.required):
-            verified = await self._verify(self._threads, session, given=given)
+            verified = await self._verify(self._threads, session, peer, given=given)
         if verified:
             identity = identity_of(connect.client_id, connect.username, self._config.gateways)
         else:
@@ -165,11 +165,13 @@ class Gatekeeper:
         gateway = any(fnmatchcase(username, pattern) for pattern in self._config.gateways)
         return Identity(connect.client_id, username, tenant, device, gateway)
 
-    async def _authenticate_named(self, threads: PluginThreads, named: Identity, session: Session) -> Identity:
+    async def _authenticate_named(
+        self, threads: PluginThreads, named: Identity, session: Session, peer: Peer
+    ) -> Identity:
         """Accept the certificate's identity. If there is a password, or amqtt's certificate plugin, it must agree."""
         session.username = named.username
         if self._authenticates and (session.password is not None or self._reads_certificates):
-            await self._verify(threads, session, given=True)
+            await self._verify(threads, session, peer, given=True)
         return self._with_session(named, session)
 
     def _with_session(self, identity: Identity, session: Session) -> Identity:
@@ -177,10 +179,10 @@ class Gatekeeper:
         # token that lists topics. A session takes 7 KiB for each connection, so it is kept only where it is needed.
         return replace(identity, plugin_session=session) if self._checks_topics else identity
 
-    async def _verify(self, threads: PluginThreads, session: Session, *, given: bool) -> bool:
+    async def _verify(self, threads: PluginThreads, session: Session, peer: Peer, *, given: bool) -> bool:
         """Ask the plugins; return whether one has verified the credentials. Raises ConnectRefusedError."""
         try:
-            verdict = await threads.ask(lambda plugins: plugins.authenticate(session))
+            verdict = await threads.ask(lambda plugins: plugins.authenticate(session), peer.network)
         except PluginFailedError as error:
             self._log.warning("authentication plugin failed", client_id=session.client_id, error=str(error))
             raise ConnectRefusedError(
@@ -200,7 +202,9 @@ class Gatekeeper:
         session = identity.plugin_session
         assert isinstance(session, Session)
         try:
-            return await threads.ask(lambda plugins: plugins.may_publish(session, topic))
+            return await threads.ask(
+                lambda plugins: plugins.may_publish(session, topic), ("device", identity.client_id)
+            )
         except PluginFailedError as error:
             self._log.warning("authorisation plugin failed", client_id=identity.client_id, error=str(error))
             return None

@@ -1,17 +1,18 @@
 """The queue in front of the plugin threads: which question is taken next, how many may wait, and for how long.
 
-Questions are taken in order of arrival, but under overload the latest comes first. Devices that get no CONNACK give up
-after a while and connect again, and while a CONNECT is being decided nobody reads their socket to see them go. If more
-arrive than can be answered before they give up, taking them in order would for ever answer only devices that have gone.
-The device of the latest question is still there.
+Addresses take turns, of devices or of somebody who tries passwords; devices that ask about topics, too. Of one origin
+questions are taken in order of arrival, but under overload the latest comes first. Devices that get no CONNACK give up
+after a while and connect again; an attentive one is noticed when it closes, one that has lost its network is not. If
+more arrive than can be answered before they give up, taking them in order would for ever answer only devices that have
+gone. The device of the latest question is still there.
 """
 
 from __future__ import annotations
 
-import contextlib
+import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
@@ -30,10 +31,11 @@ LONGEST_WAIT = 60.0
 class Question:
     """A question to the plugins. `taken_at` is None until a thread takes it; times are those of the queue's clock."""
 
-    __slots__ = ("answer", "ask", "cancel", "put_at", "taken_at", "withdrawn")
+    __slots__ = ("answer", "ask", "cancel", "origin", "put_at", "taken_at", "withdrawn")
 
-    def __init__(self, ask: Ask, put_at: float) -> None:
+    def __init__(self, ask: Ask, put_at: float, origin: Hashable) -> None:
         self.ask = ask
+        self.origin = origin
         self.answer: Future[Any] = Future()
         self.put_at = put_at
         self.taken_at: float | None = None
@@ -55,34 +57,49 @@ class Questions:
     def __init__(self, timeout: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout = timeout
         self._clock = clock
-        self._waiting: deque[Question] = deque()
+        self._lock = threading.Lock()  # for the next two
+        self._lines: dict[Hashable, deque[Question]] = {}  # by origin; the one whose turn is next comes first
+        self._count = 0
         self._last_taken = float("-inf")
 
     def __len__(self) -> int:
         """Return the number of waiting questions."""
-        return len(self._waiting)
+        return self._count
 
-    def put(self, ask: Ask) -> Question:
-        """Add a question. If the queue is full, the one that has waited longest is refused."""
-        if len(self._waiting) >= MAX_WAITING:
-            with contextlib.suppress(IndexError):  # the threads have just taken them all
-                _refuse(self._waiting.popleft(), f"{MAX_WAITING} others wait for the plugins")
-        question = Question(ask, self._clock())
-        self._waiting.append(question)
+    def put(self, ask: Ask, origin: Hashable = None) -> Question:
+        """Add a question. If too many wait, the one is refused that has waited longest for the origin with the most."""
+        question = Question(ask, self._clock(), origin)
+        with self._lock:
+            if self._count >= MAX_WAITING:
+                longest = max(self._lines.values(), key=len)
+                _refuse(longest[0], f"{MAX_WAITING} others wait for the plugins")
+                self._remove(longest[0])
+            self._lines.setdefault(origin, deque()).append(question)
+            self._count += 1
         return question
 
     def take(self) -> Question | None:
         """Take a question that somebody still waits for; None if there is none."""
-        while self._waiting:
-            try:
-                overloaded = self._clock() - self._waiting[0].put_at > OVERLOAD_AFTER
-                question = self._waiting.pop() if overloaded else self._waiting.popleft()
-            except IndexError:  # another thread was faster
-                return None
-            if question.answer.set_running_or_notify_cancel():
-                question.taken_at = self._last_taken = self._clock()
-                return question
+        with self._lock:
+            while self._lines:
+                origin, line = next(iter(self._lines.items()))
+                overloaded = self._clock() - line[0].put_at > OVERLOAD_AFTER
+                question = line[-1] if overloaded else line[0]
+                self._remove(question)
+                if question.answer.set_running_or_notify_cancel():
+                    if line:  # behind the other origins
+                        self._lines[origin] = self._lines.pop(origin)
+                    question.taken_at = self._last_taken = self._clock()
+                    return question
         return None
+
+    def _remove(self, question: Question) -> None:
+        line = self._lines.get(question.origin)
+        if line is not None and question in line:
+            line.remove(question)
+            self._count -= 1
+            if not line:
+                del self._lines[question.origin]
 
     def withdraw(self, question: Question) -> None:
         """Remove a question that nobody waits for any more, or cancel the work on it."""
@@ -90,14 +107,17 @@ class Questions:
         if question.cancel is not None:
             question.cancel()
         else:
-            with contextlib.suppress(ValueError):  # a thread is just taking it: see `begun`
-                self._waiting.remove(question)
+            with self._lock:  # a thread may have taken it just now: see `begun`
+                self._remove(question)
 
     def refuse_all(self, why: str) -> None:
         """Answer all waiting questions with a PluginFailedError."""
-        while self._waiting:
-            with contextlib.suppress(IndexError):
-                _refuse(self._waiting.popleft(), why)
+        with self._lock:
+            for line in self._lines.values():
+                for question in line:
+                    _refuse(question, why)
+            self._lines.clear()
+            self._count = 0
 
     def seconds_left(self, question: Question) -> float:
         """Return how much longer the question may remain unanswered.

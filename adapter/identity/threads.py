@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -40,11 +40,11 @@ class PluginThreads:
             # One after another: they load the same plugins, so the first one finds any mistake.
             await asyncio.wait_for(asyncio.wrap_future(thread.start()), self._timeout)
 
-    async def ask(self, ask: Callable[[PluginSet], Awaitable[Answer]]) -> Answer:
+    async def ask(self, ask: Callable[[PluginSet], Awaitable[Answer]], origin: Hashable = None) -> Answer:
         """Let a thread answer. Raises PluginFailedError, also if there is no answer in time."""
         if self._stopped:
             raise PluginFailedError("the adapter is stopping")
-        question = self._questions.put(ask)
+        question = self._questions.put(ask, origin)
         for thread in self._threads:
             thread.wake()
         answer = asyncio.wrap_future(question.answer)

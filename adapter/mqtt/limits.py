@@ -8,10 +8,10 @@ address are off unless the operator sets them.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from adapter.mqtt.pause import Pause
+from adapter.peer import network_of
 from adapter.reasons import Limit
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Addresses:
         most = self._limits.connections_per_address
         if most is None or address == LOCAL:
             return True
-        key = _key(address)
+        key = network_of(address)
         count = self._open.get(key, 0)
         if count >= most:
             return False
@@ -104,7 +104,7 @@ class Addresses:
         """A counted connection has ended."""
         if self._limits.connections_per_address is None or address == LOCAL:
             return
-        key = _key(address)
+        key = network_of(address)
         count = self._open.pop(key, 0) - 1
         if count > 0:
             self._open[key] = count
@@ -138,22 +138,12 @@ class Addresses:
         return min(most, FIRST_DELAY * 2.0 ** min(steps, 30)) if steps >= 0 else 0.0
 
     def _recall(self, address: str) -> _Address:
-        key = _key(address)
+        key = network_of(address)
         known = self._known.pop(key, None) or _Address()
         if len(self._known) >= ADDRESSES:
             del self._known[next(iter(self._known))]
         self._known[key] = known
         return known
-
-
-def _key(address: str) -> str:
-    try:
-        ip = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(ip, IPv6Address):
-        return str(ip.ipv4_mapped) if ip.ipv4_mapped is not None else ip.packed[:8].hex()
-    return address
 
 
 class Throttle:
