@@ -127,9 +127,9 @@ class Ingress:
 
     def authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
-    ) -> None:
+    ) -> asyncio.Task[None]:
         """Ask the gatekeeper; a slow plugin holds up this connection only."""
-        self._tasks.spawn(self._authenticate(connect, peer, done))
+        return self._tasks.spawn(self._authenticate(connect, peer, done))
 
     async def _authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]

@@ -57,7 +57,7 @@ class Admission:
             self._refuse(refusal)
             return
         if session.authenticating(len(body)):
-            frontend.gate.authenticate(connect, session.peer, partial(self._authenticated, connect))
+            session.question = frontend.gate.authenticate(connect, session.peer, partial(self._authenticated, connect))
 
     def refuse_unread(self, body: bytes, error: ConnectRefusedError | ProtocolError) -> bool:
         """Refuse a CONNECT that cannot be decoded; `body` may be part of it. False: 3.1.1 has no answer to it."""

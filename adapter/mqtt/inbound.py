@@ -165,9 +165,9 @@ class Inbound(ABC):
 
     def _answer_pings(self, held: ReceiveBuffer) -> None:
         """Answer PINGREQ while publishes wait for Kafka, reading a little ahead to find it."""
-        if self.pauses & ~Pause.WAITS_FOR_KAFKA:
+        if self.pauses & ~Pause.READS_AHEAD:
             return
-        pings = held.take_pings()
+        pings = 0 if self.pauses & Pause.AUTHENTICATION else held.take_pings()
         if pings:
             self.frontend.counters.packets_received[PacketType.PINGREQ] += pings
             self.reply(PINGRESP, pings)

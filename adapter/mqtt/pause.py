@@ -16,3 +16,5 @@ class Pause:
 
     # Kafka is slow (or a plugin), not the device: its pings are answered, as long as there is little in front of them.
     WAITS_FOR_KAFKA = LOOKUP | WINDOW | BUDGET | FAILED
+    # A little more is read: for these pings, and to see whether the device is still there.
+    READS_AHEAD = WAITS_FOR_KAFKA | AUTHENTICATION

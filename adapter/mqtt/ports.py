@@ -50,8 +50,8 @@ class Gate(Protocol):
 
     def authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
-    ) -> None:
-        """Authenticate a CONNECT from `peer`; `done` gets the answer once, now or later."""
+    ) -> LookUp | None:
+        """Authenticate a CONNECT from `peer`; `done` gets the answer once, now (None) or later."""
 
     def resolve(
         self, identity: Identity, header: PublishHeader, done: Callable[[Route | Refusal], None]

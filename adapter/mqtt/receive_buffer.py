@@ -9,6 +9,8 @@ FIXED_HEADER = 2  # bytes, at least
 PINGREQ = b"\xc0\x00"
 # While publishes wait for Kafka, reading stops when this many bytes are held: enough for the packets of a device with a
 # handful of messages in flight, and its PINGREQ.
+# Packets: thousands of connections may be lost at once, each with thousands of packets that nobody will take.
+FEW = 100
 READ_AHEAD = 4096
 
 
@@ -47,10 +49,12 @@ class ReceiveBuffer:
         return len(self._data) >= READ_AHEAD
 
     def find(self, first: int) -> bytes | None:
-        """The body of the first whole packet with this first byte."""
+        """The body of the first whole packet with this first byte, if it is among the next few."""
         data = self.data
         at = 0
-        while at < len(data):
+        for _ in range(FEW):
+            if at >= len(data):
+                break
             try:
                 header = remaining_length(data, at + 1)
             except MalformedPacketError:

@@ -33,7 +33,7 @@ from adapter.reasons import CloseCause, Reason, ReasonCode
 if TYPE_CHECKING:
     from adapter.model import Connect, Identity, Outcome
     from adapter.mqtt.frontend import Frontend
-    from adapter.mqtt.ports import Wire
+    from adapter.mqtt.ports import LookUp, Wire
     from adapter.mqtt.receive_buffer import ReceiveBuffer
     from adapter.peer import Peer
 
@@ -53,6 +53,7 @@ class Session(Inbound):
         "level",
         "peer_packet_limit",
         "problem_information",
+        "question",
         "session_expiry",
         "wants_receipts",
         "watched_second",
@@ -63,6 +64,7 @@ class Session(Inbound):
         self.level = 0
         self.peer_packet_limit: int | None = None
         self.problem_information = True
+        self.question: LookUp | None = None  # whether its credentials are right
         self.wants_receipts = False
         self.watched_second = 0
         self.client_id = ""
@@ -145,7 +147,7 @@ class Session(Inbound):
             self.frontend.counters.paused += 1
             self.frontend.packet_done(self)  # the rest may have arrived unread
         self.pauses |= why
-        if why & ~Pause.WAITS_FOR_KAFKA:
+        if why & ~Pause.READS_AHEAD:
             self._wire.pause_reading()
 
     def resume(self, why: int) -> None:
@@ -256,7 +258,8 @@ class Session(Inbound):
 
     def eof(self) -> bool:
         """The device sends nothing more. Returns whether to keep the socket, for held packets are still to be taken."""
-        self._at_eof = bool(self.pauses) and self._state is not CLOSED
+        nothing_else = self._state is State.AUTHENTICATING and self._held is None  # and nobody for the CONNACK
+        self._at_eof = bool(self.pauses) and self._state is not CLOSED and not nothing_else
         return self._at_eof
 
     def gone(self) -> None:
@@ -274,6 +277,9 @@ class Session(Inbound):
         frontend.counters.receipts_wanted -= self.wants_receipts and self._flow is not None
         if self.pauses:
             frontend.counters.paused -= 1
+        if self.question is not None:
+            self.question.cancel()
+            self.question = None
         frontend.deadlines.forget(self)
         frontend.packet_done(self)
         frontend.unregister(self, self._tenant, self.client_id)

@@ -25,6 +25,7 @@ EMPTY_PAYLOAD = {"full": EmptyPayload.REFUSED, "empty": EmptyPayload.REQUIRED}
 ENDLESS = 10**9  # virtual time stands still, and so would a turn of the loop
 
 Done = Callable[[Route | Refusal], None]
+Connecting = tuple[Connect, Callable[["Identity | ConnectRefusedError"], None]]
 
 
 class LookUp:
@@ -50,7 +51,7 @@ class Gate:
         self.pipeline = pipeline
         self.waiting: list[tuple[PublishHeader, Done]] = []
         self.resolved: list[PublishHeader] = []
-        self.connects: list[tuple[Connect, Callable[[Identity | ConnectRefusedError], None]]] = []
+        self.connects: list[Connecting] = []
         self.binding: list[tuple[RecordTemplate, Done]] = []
         self.peers: list[Peer] = []
         self.hold_connects = False
@@ -58,11 +59,13 @@ class Gate:
 
     def authenticate(
         self, connect: Connect, peer: Peer, done: Callable[[Identity | ConnectRefusedError], None]
-    ) -> None:
+    ) -> Question | None:
         self.peers.append(peer)
         self.connects.append((connect, done))
         if not self.hold_connects:
             self.let_in()
+            return None
+        return Question(self, self.connects[-1])
 
     def let_in(self, tenant: str = "demo") -> None:
         connect, done = self.connects.pop(0)
@@ -118,6 +121,19 @@ class Gate:
     def answer(self) -> None:
         header, done = self.waiting.pop(0)
         done(self.route(header))
+
+
+class Question:
+    """A CONNECT that waits for its answer."""
+
+    def __init__(self, gate: Gate, connect: Connecting) -> None:
+        self._gate = gate
+        self._connect = connect
+
+    def cancel(self) -> None:
+        """It has gone."""
+        if self._connect in self._gate.connects:
+            self._gate.connects.remove(self._connect)
 
 
 class World:

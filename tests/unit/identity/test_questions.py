@@ -68,6 +68,28 @@ def test_devices_that_give_up_and_come_again_are_all_let_in(questions: Questions
     assert let_in == 1000
 
 
+def test_addresses_take_turns_so_one_that_tries_passwords_delays_others_by_one_each(questions: Questions) -> None:
+    guesses = [questions.put(ask, "guesser") for _ in range(1000)]
+    honest = [questions.put(ask, "plant") for _ in range(2)]
+    assert [questions.take() for _ in range(5)] == [guesses[0], honest[0], guesses[1], honest[1], guesses[2]]
+
+
+def test_under_overload_it_is_the_guesses_that_wait(questions: Questions, time: VirtualTime) -> None:
+    guesses = [questions.put(ask, "guesser") for _ in range(1000)]
+    time.advance(OVERLOAD_AFTER + 0.1)
+    guesses += [questions.put(ask, "guesser") for _ in range(1000)]
+    honest = questions.put(ask, "plant")
+    assert [questions.take() for _ in range(3)] == [guesses[-1], honest, guesses[-2]]
+
+
+def test_when_too_many_wait_it_is_one_of_the_address_with_the_most_that_is_refused(questions: Questions) -> None:
+    honest = questions.put(ask, "plant")
+    guesses = [questions.put(ask, "guesser") for _ in range(MAX_WAITING)]
+    assert refusal(guesses[0].answer) == f"{MAX_WAITING} others wait for the plugins"
+    assert len(questions) == MAX_WAITING
+    assert not honest.answer.done()
+
+
 def test_when_too_many_wait_the_one_that_has_waited_longest_is_refused(questions: Questions) -> None:
     put = [questions.put(ask) for _ in range(MAX_WAITING + 1)]
     assert len(questions) == MAX_WAITING

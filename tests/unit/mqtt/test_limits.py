@@ -251,6 +251,43 @@ def test_who_does_not_wait_for_its_refusal_is_not_answered() -> None:
 # -- packets -----------------------------------------------------------------------------------------------------------
 
 
+def test_who_goes_before_its_connack_is_not_asked_about_any_more() -> None:
+    world = World()
+    world.gate.hold_connects = True
+    devices = [world.accept() for _ in range(3)]
+    for device in devices:
+        device.send(connect(f"c{id(device)}"))
+        assert device.wire.reading, "or it would not be seen to go"
+    devices[0].session.gone()
+    assert not devices[1].session.eof()
+    devices[1].session.gone()
+    assert len(world.gate.connects) == 1
+
+
+def test_what_a_device_sends_behind_its_connect_and_before_its_end_is_taken() -> None:
+    world = World()
+    world.gate.hold_connects = True
+    device = world.accept()
+    device.send(connect(), publish("t", b"x", qos=0))
+    assert device.session.eof()
+    world.gate.let_in()
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"x"]
+
+
+def test_while_its_credentials_are_checked_a_device_is_read_only_a_little() -> None:
+    world = World()
+    world.gate.hold_connects = True
+    device = world.accept()
+    device.send(connect(), PINGREQ * 10)
+    assert device.wire.take() == b"", "there is no CONNACK yet"
+    device.send(PINGREQ * 4000)
+    assert not device.wire.reading
+    world.gate.let_in()
+    assert device.wire.take() == CONNACK + b"\xd0\x00" * 4010
+    assert device.wire.reading
+
+
 def test_before_its_connack_a_device_may_send_less_than_after_it() -> None:
     world = limited(connect_size=300)
     device = world.accept()
