@@ -33,10 +33,10 @@ PACKET_TYPES = (
     "unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth",
 )  # fmt: skip
 
-# A connection that left a Will to be published ended for one of these.
+# The causes that can publish a Will.
 WILL_CAUSES = tuple(cause for cause in CloseCause if cause not in NEVER_ACCEPTED)
 
-# The reason codes that a CONNACK may carry (MQTT 5.0 section 3.2.2.2) and a server like this one has a use for.
+# The reason codes of a CONNACK (MQTT 5.0 section 3.2.2.2) that a server like this one may use.
 CONNACK_CODES = (
     ReasonCode.UNSPECIFIED_ERROR,
     ReasonCode.MALFORMED_PACKET,
@@ -57,14 +57,14 @@ CONNACK_CODES = (
     ReasonCode.CONNECTION_RATE_EXCEEDED,
 )
 
-# A message with QoS > 0 is refused for what a PUBACK can say, and dropped for everything else; one with QoS 0 is only
-# ever dropped, because nobody is told.
+# A QoS 1 or 2 message is refused for reasons that a PUBACK can express, and dropped for all others. A QoS 0 message is
+# only ever dropped, because it gets no answer.
 REFUSALS = tuple(PUBACK_CODE)
 DROPS = tuple(reason for reason in Reason if reason not in PUBACK_CODE)
 
 
 def make_registry(sources: Sources) -> CollectorRegistry:
-    """Make a registry with the adapter's metrics. Those of the process are the HTTP endpoint's own."""
+    """Make a registry with the adapter's metrics. The HTTP endpoint adds those of the process."""
     registry = CollectorRegistry()
     registry.register(AdapterCollector(sources))
     return registry
@@ -77,7 +77,7 @@ class AdapterCollector(Collector):
         self._sources = sources
 
     def collect(self) -> Iterator[Metric]:
-        """Take all figures at the same moment: nothing runs in between."""
+        """Yield all metrics. No other code runs in between, so they are consistent."""
         yield from self._service()
         yield from self._ledger()
         yield from self._front_end()
@@ -89,7 +89,7 @@ class AdapterCollector(Collector):
         build.add_metric([sources.version], 1)
         yield build
         yield _gauge(
-            "adapter_start_time_seconds", "When the adapter was started, seconds since the epoch.", sources.started
+            "adapter_start_time_seconds", "When the adapter started, seconds since the epoch.", sources.started
         )
         yield _histogram(
             "adapter_event_loop_lag_seconds", "How late a timer of the event loop was.", sources.loop_lag.seconds
@@ -99,16 +99,16 @@ class AdapterCollector(Collector):
         ledger = self._sources.ledger
         every_qos = range(len(ledger.received))
         for name, text, counts in (
-            ("received", "Publishes taken from devices.", ledger.received),
+            ("received", "Messages received from devices.", ledger.received),
             ("acknowledged", "Messages that Kafka acknowledged as configured.", ledger.acknowledged),
-            ("unknown", "Messages given up on before Kafka said whether it has them.", ledger.unknown),
+            ("unknown", "Messages given up without knowing whether Kafka has them.", ledger.unknown),
         ):
             yield _counter(f"adapter_messages_{name}", text, ["qos"], [([str(qos)], counts[qos]) for qos in every_qos])
         for name, text, per_qos in (
-            ("refused", "Messages refused for good, the device being told.", ledger.refused),
+            ("refused", "Messages refused for good; the device was told.", ledger.refused),
             (
                 "dropped",
-                "Messages that Kafka does not have, by reason; no device was refused.",
+                "Messages that Kafka does not have, without a refusal to the device.",
                 ledger.dropped,
             ),
         ):
@@ -121,7 +121,7 @@ class AdapterCollector(Collector):
         pending = GaugeMetricFamily("adapter_messages_pending", "Messages that wait for Kafka.", labels=["qos"])
         difference = GaugeMetricFamily(
             "adapter_ledger_difference",
-            "Messages that are unaccounted for: received less all of the above. Not 0: the adapter is wrong.",
+            "Unaccounted messages: received less all of the above. Any value but 0 is a bug in the adapter.",
             labels=["qos"],
         )
         for qos in every_qos:
@@ -147,13 +147,13 @@ class AdapterCollector(Collector):
         limited = [([limit.value], count) for limit, count in _with_zeros(front_end.limited, Limit).items()]
         yield _counter("adapter_limited", "How often a limit was reached.", ["limit"], limited)
         yield _gauge(
-            "adapter_wills", "Wills that are kept, and those that Kafka has not answered yet.", front_end.wills
+            "adapter_wills", "Wills that are stored, or published and not yet answered by Kafka.", front_end.wills
         )
-        yield _gauge("adapter_will_bytes", "The memory that they take.", front_end.will_bytes)
+        yield _gauge("adapter_will_bytes", "Memory that these Wills use.", front_end.will_bytes)
         published = _with_zeros(front_end.wills_published, WILL_CAUSES)
         rows = [([cause.value], count) for cause, count in published.items()]
         yield _counter(
-            "adapter_wills_published", "Wills that became messages; the ledger has their end.", ["cause"], rows
+            "adapter_wills_published", "Wills that became messages; the ledger has their outcome.", ["cause"], rows
         )
         yield _counter(
             "adapter_messages_joined",
@@ -161,10 +161,10 @@ class AdapterCollector(Collector):
             [],
             [([], front_end.joined)],
         )
-        yield _gauge("adapter_sessions_kept", "Sessions of devices that are away.", front_end.sessions_kept)
+        yield _gauge("adapter_sessions_kept", "Sessions of disconnected devices.", front_end.sessions_kept)
         yield _counter(
             "adapter_sessions_forgotten",
-            "Sessions forgotten before their time, because there were too many.",
+            "Sessions discarded before they expired, because there were too many.",
             [],
             [([], front_end.sessions_forgotten)],
         )
@@ -188,7 +188,7 @@ class AdapterCollector(Collector):
             ("batch_retries", "Batches handed to Kafka again.", delivery.retries),
             (
                 "records_resubmitted",
-                "Records handed to Kafka again that it may have had already: the most that it has twice by our doing.",
+                "Records sent again that Kafka may already have had: at most so many duplicates are the adapter's.",
                 delivery.resubmitted,
             ),
             ("batch_bytes", "Bytes of the batches handed to Kafka, before compression.", delivery.batch_bytes),
@@ -205,17 +205,17 @@ class AdapterCollector(Collector):
         ]
         yield _counter(
             "adapter_dead_letters",
-            "Messages refused for good and handed to the dead-letter topic; the ledger has their end.",
+            "Messages refused for good and sent to the dead-letter topic; the ledger has their outcome.",
             ["qos", "reason"],
             rows,
         )
         fill = self._sources.pipeline.fill()
-        yield _gauge("adapter_lanes", "Partitions that are or were written to.", fill["lanes"])
+        yield _gauge("adapter_lanes", "Partitions that have been written to.", fill["lanes"])
         yield _gauge("adapter_lanes_queued_runs", "Groups of messages that wait for a batch.", fill["queued_runs"])
         yield _gauge("adapter_lanes_in_flight_records", "Records that are at Kafka.", fill["in_flight_records"])
         budget = self._sources.budget
         yield _gauge("adapter_pending_bytes", "Bytes of the messages that wait for Kafka.", budget.used)
-        yield _gauge("adapter_pending_bytes_limit", "The most that may be.", budget.limit)
+        yield _gauge("adapter_pending_bytes_limit", "Limit of adapter_pending_bytes.", budget.limit)
         yield _gauge(
             "adapter_connections_waiting", "Connections that wait for room among the pending bytes.", budget.waiting
         )
@@ -223,27 +223,27 @@ class AdapterCollector(Collector):
         yield _gauge("adapter_kafka_ready", "1 when Kafka can be written to.", int(producer.ready))
         yield _counter(
             "adapter_kafka_producer_replacements",
-            "Producers that could not go on and were replaced.",
+            "Unusable producers that were replaced.",
             [],
             [([], producer.replacements)],
         )
 
 
 def _reasons(status: str, qos: int) -> tuple[Reason, ...]:
-    """Name the reasons that a message of this QoS can have: they are shown even with 0."""
+    """Return the reasons that a message of this QoS can have; they are shown even with 0."""
     if status == "refused":
         return tuple(reason for reason in REFUSALS if reason is not Reason.EVENT_QOS_0) if qos else ()
     return DROPS if qos else tuple(Reason)
 
 
 def _dead_letter_reasons(qos: int) -> tuple[Reason, ...]:
-    """Name the reasons for which a message of this QoS can become a dead letter."""
+    """Return the reasons for which a message of this QoS can become a dead letter."""
     never = UNAUTHORIZED | {Reason.UNRELEASED} | ({Reason.EVENT_QOS_0} if qos else set())
     return tuple(reason for reason in REFUSALS if reason not in never)
 
 
 def _with_zeros(counts: Mapping[Label, int], keys: Iterable[Label]) -> dict[Label, int]:
-    """Add the keys that were not counted yet. What was counted against expectation stays visible."""
+    """Add the keys that were not counted yet; unexpected keys stay visible."""
     return dict.fromkeys(keys, 0) | dict(counts)
 
 

@@ -1,4 +1,4 @@
-"""Lines that devices or an outage can cause by the thousand: so many a minute, and the number of those left out."""
+"""Limits log lines that devices or an outage can cause by the thousand, and counts the suppressed ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 BURST = 10
 INTERVAL = 60.0  # seconds
-# Events are named in the source, so there are few; the limit holds whatever somebody passes.
+# Event names are constants of the source, so there are few; this bounds the memory in any case.
 MAX_EVENTS = 256
 
 _FIRST_WORDS = re.compile(r"[A-Za-z ]*")
@@ -21,15 +21,12 @@ _FIRST_WORDS = re.compile(r"[A-Za-z ]*")
 class Logger(Protocol):
     """A structlog logger."""
 
-    def info(self, event: str, **fields: object) -> object:
-        """Write a line."""
-
-    def warning(self, event: str, **fields: object) -> object:
-        """Write a line."""
+    def info(self, event: str, **fields: object) -> object: ...
+    def warning(self, event: str, **fields: object) -> object: ...
 
 
 class Allowance:
-    """Lets `burst` of a name through in each `interval` (seconds), and counts the others."""
+    """Allows `burst` lines of a name in each `interval` (seconds), and counts the others."""
 
     __slots__ = ("_burst", "_clock", "_interval", "_names")
 
@@ -40,7 +37,7 @@ class Allowance:
         self._names: dict[str, _Window] = {}
 
     def take(self, name: str) -> int | None:
-        """None: not this one. Else how many were left out since the last one let through."""
+        """Return how many lines were suppressed since the last allowed one; None if this one is suppressed."""
         window = self._names.get(name)
         if window is None:
             if len(self._names) >= MAX_EVENTS:
@@ -70,8 +67,8 @@ class _Window:
 class RateLimitedLog:
     """A logger that writes at most `burst` lines of an event in `interval` seconds.
 
-    `event` is a constant of the source, never made of what a device sent. A line that follows others that were left
-    out has their number as `suppressed`.
+    `event` must be a constant of the source, never derived from device input. The first line after suppressed ones has
+    their number as `suppressed`.
     """
 
     def __init__(
@@ -85,13 +82,11 @@ class RateLimitedLog:
         self._allowance = Allowance(burst, interval, clock)
 
     def info(self, event: str, **fields: object) -> None:
-        """One line, or none."""
         suppressed = self._allowance.take(event)
         if suppressed is not None:
             self._logger.info(event, **fields, **_told(suppressed))
 
     def warning(self, event: str, **fields: object) -> None:
-        """One line, or none."""
         suppressed = self._allowance.take(event)
         if suppressed is not None:
             self._logger.warning(event, **fields, **_told(suppressed))
@@ -102,9 +97,9 @@ def _told(suppressed: int) -> dict[str, int]:
 
 
 class RepeatFilter(logging.Filter):
-    """The same for the lines of libraries, told apart by what a peer cannot choose; see `_name`.
+    """The same for the lines of libraries, grouped by a name that peers cannot choose; see `_name`.
 
-    Lines of the logger `except_for`, and of those below it, pass.
+    Lines of the logger `except_for` and its children pass.
     """
 
     def __init__(
@@ -119,7 +114,7 @@ class RepeatFilter(logging.Filter):
         self._allowance = Allowance(burst, interval, clock)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written; it is told how many like it were not."""
+        """Whether the line is written; appends the number of similar lines that were suppressed."""
         if record.name.partition(".")[0] == self._except_for:
             return True
         suppressed = self._allowance.take(_name(record))
@@ -129,10 +124,10 @@ class RepeatFilter(logging.Filter):
 
 
 def _name(record: logging.LogRecord) -> str:
-    """What all lines of one kind share: the text before anything is filled in, or the place that made it.
+    """Return what similar lines share: the text before formatting, or the place in the source.
 
-    asyncio and uvloop write everything from one place, with what is concerned filled in already (`Fatal error on
-    transport TCPTransport`, and then addresses of objects): of these the first words count.
+    asyncio and uvloop log everything from one place, already formatted (`Fatal error on transport TCPTransport`, then
+    addresses of objects); for these the first words count.
     """
     if record.args:
         return f"{record.name} {record.msg}"
