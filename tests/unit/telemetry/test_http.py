@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.parser import text_string_to_metric_families
 
+from adapter.telemetry import http
 from adapter.telemetry.http import HttpEndpoint
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class Served:
         if self.fault is not None:
             raise self.fault
         return self.reasons
+
+    def counter(self) -> Counter:
+        """A metric."""
+        return Counter("things", "Things.", registry=self.registry)
 
     async def ask(self, path: str, method: str = "GET", **kwargs: Any) -> tuple[int, Any]:
         """Ask, and return status and content."""
@@ -63,13 +68,46 @@ async def test_ready_or_why_not(served: Served) -> None:
 
 
 async def test_metrics_are_those_of_the_registry_and_of_the_process(served: Served) -> None:
-    Counter("things", "Things.", registry=served.registry).inc(3)
+    served.counter().inc(3)
     status, text = await served.ask("/metrics")
     values = {sample.name: sample.value for family in text_string_to_metric_families(text) for sample in family.samples}
     assert status == 200
     assert values["things_total"] == 3
     assert values["process_resident_memory_bytes"] > 0
     assert values["process_open_fds"] > 0
+
+
+async def test_who_asks_while_metrics_are_rendered_shares_the_next_rendering(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered: list[CollectorRegistry] = []
+
+    def render(registry: CollectorRegistry) -> bytes:
+        rendered.append(registry)
+        return b"%d" % len(rendered)
+
+    monkeypatch.setattr(http, "generate_latest", render)
+    answers = await asyncio.gather(*(served.ask("/metrics") for _ in range(20)))
+    assert {status for status, _ in answers} == {200}
+    assert rendered.count(served.registry) < 5
+    count = served.counter()
+    count.inc()
+    monkeypatch.undo()
+    _, text = await served.ask("/metrics")
+    assert "things_total 1.0" in text, "never older than the question"
+
+
+async def test_one_connection_too_many_takes_the_place_of_the_oldest(served: Served) -> None:
+    async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", served.endpoint.port)
+
+    reader, writer = await connect()
+    others = [await connect() for _ in range(http.CONNECTIONS)]
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert (await served.ask("/livez"))[0] == 200
+    for _, other in (*others, (reader, writer)):
+        other.close()
 
 
 async def test_everything_else_is_an_error_in_json(served: Served) -> None:
