@@ -9,9 +9,9 @@ AdapterError
 └── KafkaError                   Kafka did not acknowledge a batch, or cannot be queried
     ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
     │   ├── PartitionGoneError   the topic has no such partition, as far as is known
-    │   └── BlockedError         an operator has to put something right first
+    │   └── BlockedError         an operator must fix something first
     ├── RejectedError            will never work: a record of the batch is refused for good
-    │   ├── TooLargeError        the batch has more bytes than the topic takes
+    │   ├── TooLargeError        the batch is larger than the topic accepts
     │   └── TimestampError       its timestamps are too far from the broker's time
     └── ProducerLostError        the producer is unusable; the outcome of the batch is unknown
 """
@@ -77,7 +77,7 @@ class PartitionGoneError(TransientKafkaError):
 
 
 class BlockedError(TransientKafkaError):
-    """An operator has to put something right first: a right, a clock. No message must be lost over it."""
+    """An operator must fix something first: a right, a clock. No message may be lost because of it."""
 
 
 class RejectedError(KafkaError):
@@ -85,7 +85,7 @@ class RejectedError(KafkaError):
 
 
 class TooLargeError(RejectedError):
-    """The batch is larger than the topic takes; `size` in bytes, as the broker counts them: compressed."""
+    """The batch is larger than the topic accepts; `size` is in bytes as the broker counts them, compressed."""
 
     def __init__(self, text: str, size: int) -> None:
         super().__init__(text)

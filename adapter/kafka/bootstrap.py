@@ -1,7 +1,7 @@
-"""Which broker a new producer begins with: the first that answers, of all that may be there.
+"""Chooses the broker that a new producer starts with: the first one that answers.
 
-aiokafka tries its bootstrap servers one after another. One that is silent (frozen, or behind a firewall) takes all the
-time there is, again at each try; so all of them are tried at once here, and aiokafka gets the one that answers.
+aiokafka tries its bootstrap servers one after another. A silent one (frozen, or behind a firewall) uses up the whole
+time limit of every attempt. So this module tries all of them at once, and gives aiokafka the one that answers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 async def find_server(options: KafkaOptions, known: Iterable[tuple[str, int]], limit: float) -> str:
-    """The address of a broker that answers within `limit` seconds: a bootstrap server, or one of those known already.
+    """Return the address of a bootstrap server or `known` broker that answers within `limit` seconds.
 
-    Raises TransientKafkaError when there is none, ConfigurationError when a certificate cannot be used.
+    Raises TransientKafkaError if none does, ConfigurationError if a certificate cannot be used.
     """
     connection = options.connection()
     servers = connection.pop("bootstrap_servers")

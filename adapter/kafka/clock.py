@@ -1,14 +1,14 @@
-"""What it means when Kafka refuses timestamps. They are ours, so it is no fault of a message.
+"""Decides what it means when Kafka rejects timestamps. They are ours, so the message is not at fault.
 
-Brokers take nothing from more than an hour ahead of their clock (`message.timestamp.after.max.ms`), and nothing older
-than `message.timestamp.before.max.ms`, if an operator has set that. Two things can be wrong:
+Brokers reject records more than an hour ahead of their clock (`message.timestamp.after.max.ms`), and records older than
+`message.timestamp.before.max.ms`, if an operator has set that. There are two possible causes:
 
-- The clocks differ. Then the topic takes nothing at all, and everything has to wait until they are put right.
-- The topic takes nothing old, and the message has waited, as in an outage. It will never be taken, and what is behind
-  it grows old as well: it is refused, and the search for it begins (`Pipeline`).
+- The clocks differ. Then the topic accepts nothing at all, and all messages wait until an operator corrects the clocks.
+- The topic accepts no old records, and the message has waited, as in an outage. It will never be accepted, so it is
+  refused, and `Pipeline` searches the batch for it.
 
-Messages that have just arrived tell which: they are not old. When even they are refused it is the clocks, until
-something is taken by that topic.
+Messages that have just arrived are not old. If even they are rejected, the clocks differ, until the topic accepts a
+batch again.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-FRESH_SECONDS = 10.0  # nobody forbids messages that are younger
+FRESH_SECONDS = 10.0  # no sensible limit rejects younger messages
 SAY_AGAIN_SECONDS = 60.0
 
 
 class Clock:
-    """Knows which topics take nothing because of their timestamps. Times in monotonic seconds."""
+    """Remembers which topics reject all records because of their timestamps. Times are in monotonic seconds."""
 
     def __init__(self) -> None:
         self._wrong: set[str] = set()
         self._said = float("-inf")
 
     def taken(self, topic: str) -> None:
-        """Kafka has taken a batch."""
+        """Kafka has acknowledged a batch of this topic."""
         self._wrong.discard(topic)
 
     def refused(self, batch: Batch, error: TimestampError, now: float) -> KafkaError:
-        """What the refusal of a batch for its timestamps means: the same, or one that passes."""
+        """Return `error` if the batch is too old, or BlockedError if the clocks differ."""
         if now - batch.runs[0].arrived < FRESH_SECONDS:
             self._wrong.add(batch.topic)
         if batch.topic not in self._wrong:

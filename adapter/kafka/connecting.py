@@ -1,4 +1,4 @@
-"""Makes producers, one after the other: where to begin, how often, and what readiness is to know about it."""
+"""Creates producers, one after another: where to connect first, how often to try, and what readiness reports."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ log = structlog.get_logger(__name__)
 
 FindServer = Callable[["KafkaOptions", Iterable[tuple[str, int]], float], Awaitable[str]]
 
-CONNECT_SECONDS = 10.0  # for finding a broker, and for connecting: brokers answer in milliseconds, or are away
-# The first and the longest pause between two tries to connect, with jitter. Devices shall hear within 3 s that Kafka
-# can be written to again.
+CONNECT_SECONDS = 10.0  # for finding a broker, and for connecting: brokers answer in milliseconds, or are unavailable
+# The first and the longest pause between two attempts to connect, with jitter. Within 3 s of Kafka's return the adapter
+# must write again.
 RECONNECT_SECONDS = (0.1, 2.0)
-# Each new producer costs a producer id, which brokers remember for a day, and a device may be able to cause it: after
-# so many in so short a time there is one at most in SLOW_SECONDS.
+# Each new producer costs a producer id, which brokers remember for a day, and a device may be able to cause one. After
+# QUICK_REPLACEMENTS within QUICK_SECONDS there is at most one per SLOW_SECONDS.
 QUICK_REPLACEMENTS = 10
 QUICK_SECONDS = 60.0
 SLOW_SECONDS = 1.0
-# … of a request timeout, at the most: the search for a record that Kafka rejects must end before the delivery timeout.
+# … but at most this part of a request timeout: the search for a rejected record must end before the delivery timeout.
 SLOW_PART = 0.1
 
 
 class Connecting:
-    """`max_records` are what one producer writes to a partition; `client` makes what it writes with.
+    """`max_records` limits what one producer writes to a partition; `client` creates the aiokafka producer.
 
-    `find_server` finds where it begins.
+    `find_server` chooses the broker to start with.
     """
 
     def __init__(

@@ -22,21 +22,21 @@ class Health:
         self._trouble_said: str | None = None
 
     def connected(self, now: float) -> None:
-        """A new producer has been made. Nothing else shows that one can be."""
+        """A new producer has been created. Nothing else proves that this is possible."""
         self._unconnected = None
         self.answered(now)
 
     def cannot_connect(self, trouble: str) -> None:
-        """None could be made; `trouble` is for people."""
+        """No new producer could be created; `trouble` is for people."""
         self._unconnected = trouble
 
     def answered(self, now: float) -> None:
-        """Kafka told about its topics."""
+        """Kafka has answered a metadata request."""
         self.reached = now
         self._silent = None
 
     def wrote(self, now: float) -> None:
-        """Kafka took a batch."""
+        """Kafka has acknowledged a batch."""
         self.answered(now)
         self._wrote = now
         self._failing = None
@@ -51,11 +51,11 @@ class Health:
         return self._failing is not None and now - self._failing[1] > SILENT_SECONDS
 
     def silent(self, trouble: str) -> None:
-        """Kafka could not be asked; `trouble` is for people."""
+        """Kafka could not be queried; `trouble` is for people."""
         self._silent = trouble
 
     def problem(self, now: float, oldest: float | None) -> str | None:
-        """Why Kafka cannot be written to. `oldest` is when the batch that has waited longest was handed over.
+        """Return why Kafka cannot be written to, or None. `oldest` is when the oldest unanswered batch was sent.
 
         While other batches are taken, one that waits is its partition's trouble, not Kafka's.
         """

@@ -1,7 +1,7 @@
-"""A pause between two metadata requests of a client.
+"""Adds a pause between two metadata requests of a client.
 
-While a batch that aiokafka has taken is without a leader (its topic was deleted, its only broker is away), aiokafka's
-sender asks for the metadata of all topics again as soon as it has the answer: a thousand times a second.
+While aiokafka holds a batch without a leader (its topic was deleted, or its only broker is unavailable), its sender
+requests the metadata of all topics in a busy loop: a thousand times a second.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from aiokafka.client import AIOKafkaClient
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-PAUSE_SECONDS = 0.2  # a new leader is there within seconds; whoever waits for it waits no longer for this
-# Answers that take long, as those about thousands of topics, are followed by a pause as long, up to this.
+PAUSE_SECONDS = 0.2  # electing a leader takes seconds, so this adds no noticeable delay
+# After a slow answer, as about thousands of topics, the pause is as long as the answer took, up to this.
 MAX_PAUSE_SECONDS = 2.0
 
 
 def pace_metadata() -> None:
-    """Have every client wait. Called once; aiokafka makes its clients itself, so their class is changed."""
+    """Patch aiokafka's client class, because aiokafka creates its clients itself. Called once."""
     AIOKafkaClient._metadata_update = paced(AIOKafkaClient._metadata_update)  # noqa: SLF001 - no other way to it
 
 
 def paced(update: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[bool]]:
-    """The same method, which waits first if it was called an instant ago."""
+    """Wrap the method so that it waits first if it was called just before."""
     again: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
 
     @wraps(update)

@@ -143,7 +143,7 @@ class Producer:
         return self._health.problem(_now(), self._oldest())
 
     def _oldest(self) -> float | None:
-        """Since when a batch has been parked, or with aiokafka; what waits for its turn there waits for others."""
+        """When the oldest batch was parked or given to aiokafka; batches that wait for others do not count."""
         given = [generation.oldest for generation in (self._current, *self._retired) if generation is not None]
         parked = next((waiting.since for waiting in self._parked.values()), None)
         return min((since for since in (parked, *given) if since is not None), default=None)

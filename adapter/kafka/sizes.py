@@ -1,7 +1,7 @@
-"""How large a batch each topic takes, so that what is larger is refused without an attempt.
+"""Knows the largest batch of each topic, so that larger ones are refused without an attempt.
 
-An attempt that fails costs a producer (see `generation`), and one device with large messages would hold up its
-partition again and again. Brokers tell `max.message.bytes` to those who may ask, and reject what is larger. They
+A failed attempt costs a producer (see `generation`), and one device with large messages would block its partition again
+and again. Brokers report `max.message.bytes` to clients with the right to read it, and reject larger batches. They
 measure a batch as it arrives, compressed.
 """
 
@@ -16,28 +16,28 @@ if TYPE_CHECKING:
 
     from adapter.model import Batch
 
-BATCH_HEADER = 61  # what a batch has besides its records (record format v2); the pipeline counts records only
+BATCH_HEADER = 61  # bytes of a batch besides its records (record format v2); the pipeline counts only records
 
 
 class Sizes:
-    """Sizes in bytes, of whole batches."""
+    """Sizes are those of whole batches, in bytes."""
 
     def __init__(self) -> None:
         self._told: dict[str, int] = {}
         self._learned: dict[str, int] = {}
 
     def told(self, topics: Collection[str], limits: Mapping[str, int | None]) -> None:
-        """Kafka was asked about these topics. What was learned is forgotten: an operator may have raised it."""
+        """Store Kafka's answer, and forget what rejections taught: an operator may have raised the limit."""
         for topic in topics:
             self._learned.pop(topic, None)
         self._told |= {topic: limit for topic, limit in limits.items() if limit is not None}
 
     def rejected(self, topic: str, size: int) -> None:
-        """A broker has rejected a batch of this size as too large."""
+        """Learn from a batch of this size that a broker rejected as too large."""
         self._learned[topic] = min(size - 1, self._learned.get(topic, size))
 
     def check(self, batch: Batch, measure: Callable[[Batch], int]) -> TooLargeError | None:
-        """Why a batch is sure to be rejected; `measure` tells its size, and is asked only if need be."""
+        """Return why a batch is certain to be rejected, or None; `measure` is called only if necessary."""
         topic = batch.topic
         limit = self._told.get(topic)
         learned = self._learned.get(topic)
