@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LOOK_SECONDS = 5.0
+SOON = 0.2  # seconds
 # Changes when a file is replaced, even behind the symbolic links of a mounted Kubernetes secret.
 Stamp = tuple[tuple[int, int, int] | None, ...]
 
@@ -94,6 +95,7 @@ class Certificates:
         self._stamp = self._look()
         self._context = make_context(config)
         self._task: asyncio.Task[None] | None = None
+        self._soon: asyncio.TimerHandle | None = None
 
     def context(self) -> ssl.SSLContext:
         """Return the context for a new connection."""
@@ -105,9 +107,21 @@ class Certificates:
 
     async def stop(self) -> None:
         """Stop watching the files."""
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def reload_soon(self) -> None:
+        """The same in a moment: whoever asks until then, asks for this one."""
+        if self._soon is None:
+            self._soon = asyncio.get_running_loop().call_later(SOON, self._reload_now)
+
+    def _reload_now(self) -> None:
+        self._soon = None
+        self.reload()
 
     def reload(self) -> None:
         """Read the files again; if they cannot be used, the old context stays."""

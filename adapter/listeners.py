@@ -53,7 +53,7 @@ class Listeners:
     def reload(self) -> None:
         """Read the certificates again; the old ones stay if the new ones cannot be used."""
         if self._certificates is not None:
-            self._certificates.reload()
+            self._certificates.reload_soon()
 
     def close(self) -> None:
         """Accept no more connections; open ones continue."""

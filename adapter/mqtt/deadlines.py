@@ -19,6 +19,8 @@ class Watched(Protocol):
 
 
 LATE = 0.5  # seconds; a sweep is later than this only if the whole process was stalled
+# In one turn of the event loop: thousands of Wills may be due in the same second, at 30 µs each.
+AT_ONCE = 100
 
 
 class Deadlines:
@@ -35,6 +37,7 @@ class Deadlines:
         self._running = False
         self._due = 0.0
         self._put_off = False
+        self._judging = range(0)  # seconds
 
     def watch(self, one: Watched, at: float) -> None:
         """Call `one.check_deadline` soon after `at` (monotonic seconds), once."""
@@ -52,8 +55,7 @@ class Deadlines:
         watched = self._seconds.get(one.watched_second)
         if watched is not None:
             watched.pop(one, None)
-            if not watched:
-                del self._seconds[one.watched_second]
+            self._drop_if_empty(one.watched_second)
 
     def _sweep(self) -> None:
         now = self._timers.time()
@@ -62,13 +64,31 @@ class Deadlines:
             self._plan(now, 1.0)  # a whole one: thousands of sockets are to be read until then
             return
         self._put_off = False
-        first, self._swept = self._swept + 1, int(now)
-        for second in range(first, self._swept + 1):
-            for one in self._seconds.pop(second, ()):
+        self._judging = range(self._swept + 1, int(now) + 1)
+        self._swept = int(now)
+        self._judge()
+
+    def _judge(self) -> None:
+        """Call some whose deadline has passed; the others in later turns of the event loop."""
+        now = self._timers.time()
+        for second in self._judging:
+            for _ in range(AT_ONCE):
+                if second not in self._seconds:
+                    break
+                one = self._seconds[second].popitem()[0]
+                self._drop_if_empty(second)
                 one.check_deadline(now)
+            else:
+                self._judging = range(second, self._judging.stop)
+                self._timers.call_later(0.0, self._judge)
+                return
         self._running = bool(self._seconds)
         if self._running:
             self._plan_next(now)
+
+    def _drop_if_empty(self, second: int) -> None:
+        if not self._seconds[second]:
+            del self._seconds[second]
 
     def _plan_next(self, now: float) -> None:
         self._plan(now, 1.0 - now % 1.0)

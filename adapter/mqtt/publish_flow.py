@@ -25,7 +25,7 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
-from adapter.mqtt.turns import BYTES_A_UNIT, LOOKUP
+from adapter.mqtt.turns import BYTES_A_UNIT, LOOKUP, REPEATED
 from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ class PublishFlow(Answers):
                         run = None
                     last_first, last_topic, last_properties = first, topic, properties
                     kind = first & ~DUP
-                    found = self._lookups.route((kind, topic, properties))
+                    found = None
+                    if not first & DUP or self._has_turn():
+                        found = self._lookups.route((kind, topic, properties))
                     if isinstance(found, Route):
                         if first & DUP:
                             last_first = 0  # each is compared by itself
@@ -221,6 +223,13 @@ class PublishFlow(Answers):
                     )
             self._frontend.counters.packets_received[PUBLISH_TYPE] += taken
         return pos
+
+    def _has_turn(self) -> bool:
+        """Whether this turn of the event loop has room for a message that is sent again; else the connection waits."""
+        if self._frontend.turns.take(REPEATED):
+            return True
+        self._session.yield_turn()
+        return False
 
     @property
     def _room(self) -> int:

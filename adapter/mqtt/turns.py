@@ -25,6 +25,7 @@ CONTROL_PACKET = 4
 BYTES_A_UNIT = 4  # of a packet or property list; the shortest user properties, five bytes each, cost the most
 CONNECT = 50
 LOOKUP = 25
+REPEATED = 8  # a PUBLISH with DUP, which is searched for among what is pending
 READ = 10  # through TLS or WebSocket
 FRAME = 8  # of WebSocket
 HANDSHAKE = 1000  # of TLS: the server's signature

@@ -71,6 +71,22 @@ class VirtualTime:
         self.now = until
 
 
+class Loop(VirtualTime):
+    """`step` is one turn: what is called for in it waits for the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.soon: list[Callable[[], object]] = []
+
+    def call_later(self, _: float, callback: Callable[..., object], *args: object) -> None:  # type: ignore[override]
+        self.soon.append(lambda: callback(*args))
+
+    def step(self) -> None:
+        due, self.soon = self.soon, []
+        for call in due:
+            call()
+
+
 class FakeKafka:
     """Keeps what it is sent until the test answers. `log` is what it acknowledged, per partition, in order."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adapter.mqtt.deadlines import Deadlines
-from tests.support.fakes import VirtualTime
+from adapter.mqtt.deadlines import AT_ONCE, Deadlines
+from tests.support.fakes import Loop, VirtualTime
 from tests.support.front_end import World
 from tests.support.packets import PINGREQ
 
@@ -87,3 +87,22 @@ def test_a_process_that_is_always_late_closes_silent_devices_all_the_same() -> N
         world.time.now += 2.0
         world.time.turn()
     assert device.wire.closed
+
+
+def test_of_thousands_that_are_due_in_one_second_some_are_judged_in_each_turn() -> None:
+    loop = Loop()
+    deadlines = Deadlines(loop)
+    ones = [One() for _ in range(10 * AT_ONCE)]
+    for one in ones:
+        deadlines.watch(one, loop.now + 0.5)
+    loop.now += 1.0
+    judged = 0
+    for turn in range(1, 12):
+        if turn == 3:
+            for one in [one for one in ones if not one.looked_at][:5]:
+                deadlines.forget(one)
+        loop.step()
+        assert sum(len(one.looked_at) for one in ones) <= judged + AT_ONCE
+        judged = sum(len(one.looked_at) for one in ones)
+    assert judged == len(ones) - 5
+    assert {len(one.looked_at) for one in ones} == {0, 1}

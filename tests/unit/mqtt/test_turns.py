@@ -9,7 +9,7 @@ import pytest
 from adapter.mqtt.layered_connection import LayeredConnection, Layers
 from adapter.mqtt.turns import BUDGET, HANDSHAKE, SHARE, Turns
 from adapter.mqtt.websocket import WebSocketConfig
-from tests.support.fakes import VirtualTime
+from tests.support.fakes import Loop
 from tests.support.front_end import World
 from tests.support.packets import CONNACK_OK, PINGREQ, PINGRESP, connect, last_will, packet, publish, varint
 from tests.support.wires import Socket, WebSocketDevice
@@ -18,22 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PAIR = b"\x26\0\0\0\0"  # the shortest user property
-
-
-class Loop(VirtualTime):
-    """`step` is one turn: what is called for in it waits for the next."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.soon: list[Callable[[], object]] = []
-
-    def call_later(self, _: float, callback: Callable[..., object], *args: object) -> None:  # type: ignore[override]
-        self.soon.append(lambda: callback(*args))
-
-    def step(self) -> None:
-        due, self.soon = self.soon, []
-        for call in due:
-            call()
 
 
 class Flood:
@@ -196,6 +180,21 @@ async def test_a_websocket_is_read_in_small_pieces_and_closed_when_its_frames_br
     socket.send(b"\x89\x80\0\0\0\0" * 341)
     assert socket.closed
     assert world.frontend.counters.closed == {"protocol_error": 1}
+
+
+def test_of_messages_that_are_sent_again_a_part_is_looked_for_in_each_turn() -> None:
+    world = World(receive_maximum=10_000)
+    device = world.device()
+    device.send(*(publish("t", b"x", packet_id=n) for n in range(1, 301)))
+    loop = Loop()
+    world.frontend.turns = Turns(loop)
+    device.send(publish("t", b"x", packet_id=250, dup=True) * 1000)
+    assert world.frontend.counters.joined < 100
+    for _ in range(100):
+        before = world.frontend.counters.joined
+        loop.step()
+        assert world.frontend.counters.joined - before < 100
+    assert world.frontend.counters.joined == 1000
 
 
 def test_a_handshake_costs_some_turns() -> None:
