@@ -1,6 +1,7 @@
 """Every access to a private attribute of aiokafka, one function each, because its public interface offers none of this.
 
-tests/unit/kafka/test_aiokafka_internals.py pins each. `connections.py` patches aiokafka's connection class besides.
+tests/unit/kafka/test_aiokafka_internals.py pins each. `connections.py` and
+`metadata_pace.py` patch two of its classes besides.
 """
 
 from __future__ import annotations
@@ -44,3 +45,11 @@ def fail_everything(producer: Any) -> None:
         for batch in batches:
             # Nothing awaits this future, so asyncio would log its exception as never retrieved.
             batch._drain_waiter.exception()
+
+
+def encoded_length(builder: Any) -> int:
+    """Finish a batch and return its compressed size in bytes. Its sequence number cannot be set afterwards.
+
+    The public `size()` does not count compression before the batch is finished.
+    """
+    return len(builder._build())

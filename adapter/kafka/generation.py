@@ -30,7 +30,7 @@ from aiokafka.structs import TopicPartition
 
 from adapter.errors import PartitionGoneError, TooLargeError, TransientKafkaError
 from adapter.kafka import limits
-from adapter.kafka.aiokafka_internals import connection_to, fail_everything
+from adapter.kafka.aiokafka_internals import connection_to, encoded_length, fail_everything
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
@@ -215,7 +215,7 @@ class Generation:
 
     def measure(self, batch: Batch) -> int:
         """How many bytes of a batch a broker would count."""
-        return _length(self.encode(batch))
+        return encoded_length(self.encode(batch))
 
     @property
     def oldest(self) -> float | None:
@@ -261,7 +261,7 @@ class Generation:
                 self.dead = True
             failure = translate(error)
             if isinstance(error, _TOO_LARGE):
-                raise TooLargeError(str(failure), _length(builder)) from error
+                raise TooLargeError(str(failure), encoded_length(builder)) from error
             raise failure from error
         finally:
             del self._given[topic, partition]
@@ -328,11 +328,6 @@ async def _leaders(client: Any, broker: int, topics: Collection[str]) -> dict[Pa
         for topic in (MetadataTopic(*each) for each in answer.topics)
         for partition in (MetadataPartition(*each) for each in topic.partitions)
     }
-
-
-def _length(builder: Any) -> int:
-    """Of a batch in bytes, compressed. Its sequence number cannot be set any more then."""
-    return len(builder._build())  # noqa: SLF001 - `size()` tells it only after that
 
 
 async def _ended(coroutine: Coroutine[Any, Any, None], limit: float) -> bool:

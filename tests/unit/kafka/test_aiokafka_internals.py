@@ -10,7 +10,7 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.structs import TopicPartition
 
-from adapter.kafka.aiokafka_internals import client_of, connection_to, fail_everything, versions_of
+from adapter.kafka.aiokafka_internals import client_of, connection_to, encoded_length, fail_everything, versions_of
 
 BROKER = 7
 
@@ -49,5 +49,14 @@ async def test_a_producer_fails_what_has_no_answer_and_sends_no_more() -> None:
         await answer
     await asyncio.wait((sender,))
     assert sender.cancelled()
+    await producer.client.close()
+    producer._closed = True
+
+
+async def test_a_finished_batch_tells_its_compressed_size() -> None:
+    producer = AIOKafkaProducer(compression_type="gzip")
+    builder = producer.create_batch()
+    builder.append(timestamp=1, key=None, value=b"x" * 10_000, headers=[])
+    assert encoded_length(builder) == builder.size() < 1000
     await producer.client.close()
     producer._closed = True
