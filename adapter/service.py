@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from adapter.kafka.sizes import BATCH_HEADER
 from adapter.kafka.topics import Topics
 from adapter.listeners import Listeners
 from adapter.mqtt.frontend import Frontend
+from adapter.reasons import Reason
 from adapter.settings import EMBEDDED, Overflow, Puback
 from adapter.telemetry.http import HttpEndpoint
 from adapter.telemetry.logs import RateLimitedLog
@@ -49,7 +50,7 @@ log = structlog.get_logger(__name__)
 
 FIRST_KAFKA_RETRY = 0.2  # seconds, doubled up to the last value, with jitter
 LAST_KAFKA_RETRY = 5.0
-PRODUCER_STOP_SECONDS = 5.0
+PRODUCER_STOP_SECONDS = 1.0  # whatever has no answer by then was given up on before
 CLOSE_SECONDS = 3.0
 
 
@@ -86,6 +87,7 @@ class Service:
         self._frontend: Frontend | None = None
         self._listeners: Listeners | None = None
         self._not_ready: str | None = "starting"
+        self._drain_over = asyncio.Event()
         self.bootstrap_servers = settings.kafka.bootstrap_servers
 
     @property
@@ -104,6 +106,18 @@ class Service:
 
     async def start(self, stopping: asyncio.Event) -> None:
         """Start everything. Raises ConfigurationError, or OSError for an address; the caller always calls `stop`."""
+        starting = asyncio.create_task(self._start())
+        told = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait((starting, told), return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+        finally:
+            told.cancel()
+            starting.cancel()  # each step may take long, as the first connection to a silent broker
+            await asyncio.wait((starting, told))
+
+    async def _start(self) -> None:
         settings = self._settings
         loop = asyncio.get_running_loop()
         listeners = self._listeners = Listeners(settings)
@@ -159,8 +173,7 @@ class Service:
         self._stops.push_async_callback(gatekeeper.stop)
         await gatekeeper.start()
         self._stops.push_async_callback(producer.stop, PRODUCER_STOP_SECONDS)
-        if not await self._reach_kafka(producer, stopping):
-            return
+        await self._reach_kafka(producer)
         self._stops.push_async_callback(topics.stop)
         await topics.start()
         self._stops.push_async_callback(ingress.stop)
@@ -199,22 +212,19 @@ class Service:
             self._stops.push_async_callback(endpoint.stop)
             await endpoint.start()
 
-    async def _reach_kafka(self, producer: Producer, stopping: asyncio.Event) -> bool:
-        """Connect to Kafka, retrying until it succeeds; return False if the service is told to stop first."""
+    async def _reach_kafka(self, producer: Producer) -> None:
+        """Connect to Kafka, retrying until it succeeds."""
         delay = FIRST_KAFKA_RETRY
-        while not stopping.is_set():
+        while True:
             try:
                 await producer.start()
             except TransientKafkaError as error:
                 self._not_ready = f"kafka: not reached yet: {error}"
                 self._log.warning("kafka not reached yet", error=str(error))
             else:
-                return True
-            try:
-                await asyncio.wait_for(stopping.wait(), delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
-            except TimeoutError:
-                delay = min(delay * 2, LAST_KAFKA_RETRY)
-        return False
+                return
+            await asyncio.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            delay = min(delay * 2, LAST_KAFKA_RETRY)
 
     def _partition_count_changed(self, topic: str, old: int, new: int) -> None:
         assert self._ingress is not None, "topics are watched only after everything is created"
@@ -234,6 +244,10 @@ class Service:
 
     # -- stop ----------------------------------------------------------------------------------------------------------
 
+    def hurry(self) -> None:
+        """Give up on what Kafka has not acknowledged, now or as soon as the service stops."""
+        self._drain_over.set()
+
     async def stop(self) -> Drained:
         """Drain and stop everything. May be called at any time after construction."""
         self._not_ready = "stopping"
@@ -252,23 +266,28 @@ class Service:
         return drained
 
     async def _drain(self) -> Drained:
-        """Wait for Kafka until the drain timeout, then give up on the remaining messages and count them."""
+        """Wait for Kafka until the drain timeout or `hurry`, then give up on the remaining messages and count them."""
         pipeline, frontend = self._pipeline, self._frontend
         if pipeline is None or frontend is None:
             return Drained(0, 0)
         before = self._given_up()
-        idle = asyncio.Event()
-        frontend.wills.when_none_is_due(partial(pipeline.when_idle, idle.set))
-        try:
-            await asyncio.wait_for(idle.wait(), self._settings.drain_timeout)
-        except TimeoutError:
-            frontend.wills.give_up()
-            pipeline.give_up()
+        frontend.wills.when_none_is_due(partial(pipeline.when_idle, self._drain_over.set))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._drain_over.wait(), self._settings.drain_timeout)
+        frontend.wills.give_up()
+        pipeline.give_up()
         after = self._given_up()
         return Drained(after.unknown - before.unknown, after.dropped - before.dropped)
 
     def _given_up(self) -> Drained:
-        return Drained(sum(self._ledger.unknown), sum(dropped.total() for dropped in self._ledger.dropped))
+        """Count what Kafka does not have although somebody wanted it to."""
+        dropped = sum(
+            count
+            for reasons in self._ledger.dropped
+            for reason, count in reasons.items()
+            if reason is not Reason.EXPIRED
+        )
+        return Drained(sum(self._ledger.unknown), dropped)
 
     @staticmethod
     async def _close_connections(frontend: Frontend) -> None:

@@ -47,7 +47,7 @@ def add_parser(commands: Commands) -> None:
 
 
 def run(_: argparse.Namespace) -> int:
-    """Run until SIGTERM or SIGINT."""
+    """Run until SIGTERM or SIGINT. A second signal ends the wait for Kafka."""
     settings = load_settings(os.environ)
     configure_logs(settings.log.level.value, settings.log.format.value)
     for warning in warnings(settings):
@@ -72,9 +72,15 @@ def _allow_open_files(connections: int) -> None:
 async def _serve(settings: Settings) -> int:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
     service = Service(settings)
+
+    def told_to_stop() -> None:
+        if stopping.is_set():
+            service.hurry()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told_to_stop)
     loop.add_signal_handler(signal.SIGHUP, service.reload)
     try:
         await service.start(stopping)
