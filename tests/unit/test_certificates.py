@@ -35,7 +35,7 @@ async def test_requests_to_renew_that_come_together_are_one(tmp_path: Path, monk
     for _ in range(1000):
         held.reload_soon()
     await asyncio.sleep(0.1)
-    assert log.events == ["certificates renewed"]
+    assert len(log.events) == 1
     assert held.context() is not before
     held.reload_soon()
     await held.stop()
