@@ -113,6 +113,7 @@ class Limit(StrEnum):
     USER_NAME_LENGTH = "user_name_length"
     PACKET_SIZE = "packet_size"
     PACKET_SECONDS = "packet_seconds"
+    UNFINISHED_BYTES = "unfinished_bytes"
     SLOW_READER = "slow_reader"
     BYTES_PER_SECOND = "bytes_per_second"
     TOPIC_LENGTH = "topic_length"

@@ -13,6 +13,7 @@ from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.limits import Addresses, Limits
 from adapter.mqtt.returning import Earlier
 from adapter.mqtt.turns import Turns
+from adapter.mqtt.unfinished import Unfinished
 from adapter.mqtt.wills import Wills
 from adapter.reasons import CloseCause, Limit, ReasonCode
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from adapter.model import Identity
     from adapter.mqtt.answers import Answers
-    from adapter.mqtt.inbound import Inbound
     from adapter.mqtt.opening import Opening
     from adapter.mqtt.ports import Gate, Timers
     from adapter.mqtt.publish_flow import PublishFlow
@@ -115,10 +115,7 @@ class Frontend:
         self.reads = Turns(timers)  # theirs, through TLS and WebSocket
         self.openings = Turns(timers)  # of all who have not been let in
         self.addresses = Addresses(config.limits, timers.time)
-        self._begun: dict[
-            Inbound, float
-        ] = {}  # connections with an unfinished packet, and when it began; the oldest first
-        self._sweeping = False
+        self.unfinished = Unfinished(self)
         self.sessions: dict[Session | Opening, None] = {}  # in order of arrival
         self.stamped = -1.0  # monotonic time at which `stamp_ms` was taken
         self.stamp_ms = 0
@@ -143,31 +140,6 @@ class Frontend:
         waiting = len(self.sessions) - self.connected
         lingering = self.counters.connections - len(self.sessions)
         return max(waiting, lingering) >= self.config.limits.unauthenticated
-
-    def packet_begun(self, session: Inbound, at: float) -> None:
-        """A packet has begun to arrive: the rest must follow in time (monotonic seconds)."""
-        self._begun[session] = at
-        if not self._sweeping:
-            self._sweeping = True
-            self.timers.call_later(1.0, self._end_slow_senders)
-
-    def packet_done(self, session: Inbound) -> None:
-        """The rest has arrived, or is not awaited any more."""
-        self._begun.pop(session, None)
-
-    def _end_slow_senders(self) -> None:
-        before = self.time() - self.config.limits.packet_seconds
-        begun = self._begun
-        while begun:
-            session = next(iter(begun))
-            if begun[session] > before:
-                break
-            del begun[session]
-            self.limited(Limit.PACKET_SECONDS, session.peer.address, session.client_id)
-            session.end(ReasonCode.KEEP_ALIVE_TIMEOUT, CloseCause.SLOW_SENDER)
-        self._sweeping = bool(begun)
-        if self._sweeping:
-            self.timers.call_later(1.0, self._end_slow_senders)
 
     def stamp(self, now: float) -> None:
         """Read the wall clock for the records' timestamp, once per turn of the event loop."""

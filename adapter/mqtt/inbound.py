@@ -117,10 +117,11 @@ class Inbound(ABC):
                 self._answer_pings(held)
                 return
             if not held.complete:
+                frontend.unfinished.grew(self, len(data))
                 return
             data = held.data
             self._held = None
-            frontend.packet_done(self)
+            frontend.unfinished.done(self)
         self._process(data, now)
 
     def _process(self, data: bytes, now: float) -> None:
@@ -148,7 +149,7 @@ class Inbound(ABC):
             if self.pauses:
                 self._answer_pings(self._held)
             else:
-                self.frontend.packet_begun(self, now)
+                self.frontend.unfinished.begun(self, now, end - pos)
         if self._flow is not None and self._flow.answers_ready:
             self._flow.flush_answers()
 

@@ -44,6 +44,7 @@ class Limits:
     refusal_delay: float = 5.0
     connect_size: int = 98_304
     packet_seconds: float = 60.0
+    unfinished_bytes: int = 67_108_864
     slow_reader_seconds: float = 60.0
     bytes_per_second: int | None = None
     topic_levels: int = 128

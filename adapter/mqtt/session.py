@@ -145,7 +145,7 @@ class Session(Inbound):
             return
         if not self.pauses:
             self.frontend.counters.paused += 1
-            self.frontend.packet_done(self)  # the rest may have arrived unread
+            self.frontend.unfinished.done(self)  # the rest may have arrived unread
         self.pauses |= why
         if why & ~Pause.READS_AHEAD:
             self._wire.pause_reading()
@@ -281,7 +281,7 @@ class Session(Inbound):
             self.question.cancel()
             self.question = None
         frontend.deadlines.forget(self)
-        frontend.packet_done(self)
+        frontend.unfinished.done(self)
         frontend.unregister(self, self._tenant, self.client_id)
         frontend.sessions.pop(self, None)
         held, self._held = self._held, None

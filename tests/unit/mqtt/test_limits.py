@@ -368,6 +368,26 @@ def test_a_packet_that_does_not_come_to_its_end_ends_the_connection(step: float)
     assert world.time.waiting == 0
 
 
+def test_packets_that_have_begun_hold_so_much_together_and_the_oldest_of_the_large_goes() -> None:
+    world = limited(unfinished_bytes=100_000)
+    small, first, second, third = (world.device(f"c{number}") for number in range(4))
+    small.send(publish("t", b"x")[:5])
+    for device in (first, second):
+        device.send(publish("t", b"x" * 60_000)[:20_000])
+        device.send(b"x" * 20_000)
+    assert not first.wire.closed
+    third.send(publish("t", b"x" * 30_000, packet_id=3)[:25_000])
+    assert [device.wire.closed for device in (small, first, second, third)] == [False, True, False, False]
+    assert reached(world) == {Limit.UNFINISHED_BYTES: 1}
+    assert world.frontend.counters.closed == {"slow_sender": 1}
+    third.send(publish("t", b"x" * 30_000, packet_id=3)[25_000:])
+    world.answer_all()
+    assert third.wire.take() == b"\x40\x02\0\x03"
+    second.session.gone()
+    small.session.gone()
+    assert world.frontend.unfinished._bytes == 0
+
+
 def test_who_pauses_between_packets_is_not_slow() -> None:
     world = limited()
     device = world.accept()
