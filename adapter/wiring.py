@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 # A batch consists of whole runs, so runs must be small compared with it.
 RUNS_IN_A_BATCH = 4
+# Bytes of a record that its packet does not have: the key, headers that repeat topic and names, framing. Names have at
+# most 1 KiB, topics by default, too.
+BESIDES_THE_PACKET = 16_384
 
 _VERIFY = {
     ClientCertificates.OFF: ssl.CERT_NONE,
@@ -83,6 +86,12 @@ def identity_config(settings: Settings) -> IdentityConfig:
     )
 
 
+def max_record_size(settings: Settings) -> int:
+    """Return the size of the largest record in bytes. One that is larger than a batch is sent by itself."""
+    batch = settings.kafka.max_batch_size - BATCH_HEADER
+    return max(batch, settings.mqtt.max_packet_size + BESIDES_THE_PACKET)
+
+
 def kafka_options(settings: Settings, bootstrap_servers: str | None = None) -> KafkaOptions:
     """Return the options of `adapter.kafka`; `bootstrap_servers` replaces the setting, as for the embedded Kafka."""
     kafka = settings.kafka
@@ -91,7 +100,7 @@ def kafka_options(settings: Settings, bootstrap_servers: str | None = None) -> K
         client_id=kafka.client_id,
         acks=kafka.acks.value,
         enable_idempotence=kafka.enable_idempotence,
-        max_batch_size=kafka.max_batch_size,
+        max_batch_size=max_record_size(settings) + BATCH_HEADER,
         compression_type=None if kafka.compression_type is Compression.NONE else kafka.compression_type.value,
         request_timeout_ms=kafka.request_timeout_ms,
         security_protocol=kafka.security_protocol.value,
@@ -153,7 +162,7 @@ def mqtt_config(settings: Settings) -> MqttConfig:
             topic_levels=limits.topic_levels,
             user_properties=limits.user_properties,
         ),
-        max_record_size=batch,
+        max_record_size=max_record_size(settings),
         max_run_size=batch // RUNS_IN_A_BATCH,
     )
 

@@ -6,3 +6,4 @@ NOT_FIT = 1  # `check`: something failed
 USAGE = 2  # wrong arguments or settings; nothing was started
 UNDELIVERED = 3  # `run`: stopped with messages that Kafka did not acknowledge, which are counted and logged
 UNAVAILABLE = 4  # Kafka cannot be reached, or a port cannot be used
+INTERRUPTED = 130  # by Ctrl-C, as a shell reports it

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import secrets
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,11 +37,14 @@ def add_parser(commands: Commands) -> None:
         help="test the promises on a running deployment",
         description="Publishes to a running adapter with synthetic devices, reads the records back from Kafka, and "
         "reports whether an acknowledged message was lost, was out of order, or was acknowledged before it could be "
-        "read. Devices reconnect when their connection breaks, so you can kill brokers and adapters meanwhile. "
-        "Connects to Kafka as the service does, with the ADAPTER_KAFKA__* variables. The password of the devices is in "
-        f"{PASSWORD} (or {PASSWORD}_FILE).",
-        epilog="Exit codes: 0 every promise was kept, 1 one was broken or nothing was acknowledged, 2 wrong arguments "
-        "or settings, 4 the adapter, Kafka or the topic cannot be reached, or the devices are refused.",
+        "read: a few devices begin with one message in flight, and each of their PUBACKs is checked against Kafka; "
+        "then all publish. Devices reconnect when their connection breaks, so you can kill brokers and adapters "
+        "meanwhile. Connects to Kafka as the service does, with the ADAPTER_KAFKA__* variables. The password of the "
+        f"devices is in {PASSWORD} (or {PASSWORD}_FILE).",
+        epilog="Exit codes: 0 every promise was kept, 1 one was broken, nothing was acknowledged or too few PUBACKs "
+        "were checked, 2 wrong arguments or settings, 4 the adapter, Kafka or the topic cannot be reached, or the "
+        "devices are refused, 130 interrupted: Ctrl-C stops the devices and reports on what they have published, a "
+        "second one leaves at once.",
     )
     parser.add_argument("--mqtt", metavar="HOST:PORT", default="localhost:1883", help="default: localhost:1883")
     parser.add_argument("--bootstrap-servers", metavar="HOST:PORT", help="instead of ADAPTER_KAFKA__BOOTSTRAP_SERVERS")
@@ -89,9 +93,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     async def prove() -> Report:
         watch = TopicWatch(kafka_options(settings, arguments.bootstrap_servers), topic)
+        proof = Proof(run_id, series, watch, arguments.seconds, arguments.payload_size, say)
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, lambda: proof.interrupt() or task.cancel())
         try:
             await watch.start()
-            return await Proof(run_id, series, watch, arguments.seconds, arguments.payload_size, say).run()
+            return await proof.run()
         finally:
             await watch.stop()
 
@@ -107,8 +117,13 @@ def run(arguments: argparse.Namespace) -> int:
     except (MqttUnreachableError, MqttRefusedError) as error:
         sys.stderr.write(f"MQTT: {error}\n")
         return exit_codes.UNAVAILABLE
+    except asyncio.CancelledError:
+        sys.stderr.write("Interrupted.\n")
+        return exit_codes.INTERRUPTED
     say("")
     sys.stdout.write(json.dumps(report.as_dict()) + "\n" if arguments.json else report.as_text())
+    if report.interrupted:
+        return exit_codes.INTERRUPTED
     return exit_codes.OK if report.proved else exit_codes.REFUSED
 
 

@@ -47,7 +47,10 @@ QOS_0_PATIENCE = 0.5  # seconds
 
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
 _TOO_MANY_UNRELEASED = Refusal(Reason.UNRELEASED, "too many QoS 2 messages wait for their PUBREL")
-_TOO_LARGE = Refusal(Reason.TOO_LARGE, "the message is too large for Kafka")
+_TOO_LARGE = Refusal(
+    Reason.TOO_LARGE,
+    "with key and headers, the record exceeds ADAPTER_MQTT__MAX_PACKET_SIZE and ADAPTER_KAFKA__MAX_BATCH_SIZE",
+)
 
 
 class PublishFlow(Answers):

@@ -46,7 +46,7 @@ HEADER = "mqtt-will"  # its value is the CloseCause
 OVERHEAD = 1024  # bytes of memory per Will besides the payload, key and headers of its record
 MARK = len(HEADER) + max(map(len, CloseCause)) + HEADER_OVERHEAD  # bytes in the record, at most
 
-_TOO_LARGE = Refusal(Reason.TOO_LARGE, "the Will is too large for Kafka")
+_TOO_LARGE = Refusal(Reason.TOO_LARGE, "with its key and headers, the record is larger than the adapter sends to Kafka")
 
 
 class LastWill:

@@ -23,9 +23,13 @@ AFTER = "message.timestamp.after.max.ms"
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The largest packet and batch in bytes, the oldest record in ms, and whether every record has a key."""
+    """The largest packet, what its record has `besides`, the largest batch, all in bytes; the oldest record in ms.
+
+    `keys` is whether every record has a key.
+    """
 
     packet: int
+    besides: int
     batch: int
     delivery_timeout: int
     keys: bool = True
@@ -47,10 +51,16 @@ def check_messages(topic: TopicFacts, written: Written, clock: ClockFacts) -> It
 def _size(name: str, most: int, written: Written) -> Finding:
     check = "size"
     text = f"{LARGEST}={most}"
-    if most < written.packet:
-        fix = f"raise it to {written.batch}, or lower {PACKET_SIZE} and {BATCH_SIZE} to at most {most}"
-        text += f" is less than {PACKET_SIZE}={written.packet}: messages that devices may send are refused"
-        return failed(check, name, text, fix)
+    record = written.packet + written.besides
+    if most < record:
+        fix = f"raise it to {max(written.batch, record)}"
+        if most > written.besides:
+            fix += f", or lower {PACKET_SIZE} to {most - written.besides} and {BATCH_SIZE} to {most}"
+        if most < written.packet:
+            text += f" is less than {PACKET_SIZE}={written.packet}: messages that devices may send are refused"
+            return failed(check, name, text, fix)
+        text += f" leaves messages of {PACKET_SIZE}={written.packet} little room for key and headers: some are refused"
+        return warning(check, name, text, fix)
     if most < written.batch:
         fix = f"raise it to {written.batch}, or lower {BATCH_SIZE} to {most} (and no less than {PACKET_SIZE})"
         text += f" is less than {BATCH_SIZE}={written.batch}: full batches are refused, split and sent again"

@@ -124,6 +124,7 @@ def _topics(settings: Settings, inspection: Inspection, cluster: ClusterFacts) -
         if topic.error is None:
             written = Written(
                 settings.mqtt.max_packet_size,
+                wiring.BESIDES_THE_PACKET,
                 kafka.max_batch_size,
                 kafka.delivery_timeout_ms,
                 keys=topic.name != kafka.dead_letter_topic,

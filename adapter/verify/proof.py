@@ -1,7 +1,9 @@
 """Publishes a bounded load with synthetic devices, reads it back from Kafka, and checks the promises.
 
 Every payload contains run, device, number and time, so the topic may hold other records, too. Some PUBACKs are checked
-at once: right after one, the leaders are asked for the topic's end offsets, and the record must be before them.
+at once: right after one, the leaders are asked for the topic's end offsets, and the record must be before them. An
+adapter that acknowledges too early is only milliseconds too early, so first a few devices have one message in flight
+and each of their PUBACKs is checked, while nothing else keeps this process busy. Then all publish as fast as they may.
 """
 
 from __future__ import annotations
@@ -9,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from adapter.errors import TransientKafkaError
 from adapter.verify.judge import Sighting, judge
 from adapter.verify.publisher import Publisher
-from adapter.verify.report import Report, latency
+from adapter.verify.report import ENOUGH_CHECKS, Report, latency
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
 
 MARK = b"adapter-verify"
 QUIET_SECONDS = 5.0  # without a new record after the last PUBACK: then the missing ones are lost
+CHECKING_DEVICES = 4  # more would check later
+CHECKS = ENOUGH_CHECKS + ENOUGH_CHECKS // 5  # some may fail: Kafka may be away
+CHECKING_SECONDS = 20.0  # then all devices publish; what is still missing is checked under load
 KAFKA_BACK_SECONDS = 120.0  # wait so long for Kafka to return if it is unavailable after publishing
 
 
@@ -64,27 +69,33 @@ class Proof:
     _places: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)  # first partition and offset
     _seen_after: list[float] = field(default_factory=list)  # seconds from PUBLISH to consumer
     _checks: list[tuple[str, int, dict[int, int]]] = field(default_factory=list)
+    _at_will: asyncio.Event = field(default_factory=asyncio.Event)
+    _publishing: asyncio.Timeout | None = None
+    _interrupted: bool = False
     _to_check: tuple[str, int] | None = None
     _last_seen: float = 0.0
 
     async def run(self) -> Report:
         """Publish, read back, judge. Raises MqttUnreachableError, MqttRefusedError, and KafkaError if reading fails."""
-        publishers = [self._publisher(series) for series in self.series]
+        publishers = [Publisher(series, self, self._at_will) for series in with_checks(self.series)]
         started = time.monotonic()
         reading = asyncio.create_task(self._read())
-        checking = asyncio.create_task(self._check())
+        checking = asyncio.create_task(self._check_some())
         complete = True
+        self._publishing = asyncio.timeout(self.seconds)
         try:
-            async with asyncio.timeout(self.seconds), asyncio.TaskGroup() as group:
+            async with self._publishing, asyncio.TaskGroup() as group:
                 for publisher in publishers:
                     group.create_task(publisher.run())
                 group.create_task(self._tell(publishers))
+                group.create_task(self._release(publishers))
         except TimeoutError:
             complete = False
         except ExceptionGroup as failures:
             publishers = []  # nothing to read back
             raise failures.exceptions[0] from None
         finally:
+            self._publishing = None
             published = time.monotonic() - started
             await self._read_the_rest(publishers)
             for task in (reading, checking):
@@ -93,14 +104,16 @@ class Proof:
                     await task  # raises if reading failed: then nothing can be said about the adapter
         return self._report(publishers, published, complete=complete)
 
-    def _publisher(self, series: Series) -> Publisher:
-        def acknowledged(number: int) -> None:
-            if self._to_check is None:
-                self._to_check = (series.name, number)
+    def interrupt(self) -> bool:
+        """Stop publishing and read back what is there; return False if nothing is being published."""
+        if self._publishing is None or self._interrupted:
+            return False
+        self._interrupted = True
+        self._publishing.reschedule(asyncio.get_running_loop().time())
+        return True
 
-        return Publisher(series, lambda number: self._payload(series.name, number), acknowledged)
-
-    def _payload(self, device: str, number: int) -> bytes:
+    def payload(self, device: str, number: int) -> bytes:
+        """Return the payload of a message."""
         head = b" ".join((MARK, self.run_id.encode(), device.encode(), b"%d" % number, b"%d" % time.time_ns()))
         return head.ljust(self.payload_size, b" ")
 
@@ -126,18 +139,34 @@ class Proof:
             self._seen_after.append((now - int(parts[4])) / 1e9)
         self._last_seen = time.monotonic()
 
-    async def _check(self) -> None:
-        """Ask for the topic's end offsets after a PUBACK, one request at a time."""
+    def acknowledged(self, device: str, number: int) -> None:
+        """Check this PUBACK if no other is being checked."""
+        if self._to_check is None and self._at_will.is_set():
+            self._to_check = (device, number)
+
+    async def check(self, device: str, number: int) -> bool:
+        """Ask for the topic's end offsets after a PUBACK; return whether there was an answer."""
+        try:
+            self._checks.append((device, number, await self.watch.ends()))
+        except TransientKafkaError:
+            await asyncio.sleep(0.1)
+            return False
+        return True
+
+    async def _check_some(self) -> None:
         while True:
             if self._to_check is None:
                 await asyncio.sleep(0.005)
-                continue
-            device, number = self._to_check
-            try:
-                self._checks.append((device, number, await self.watch.ends()))
-            except TransientKafkaError:
-                await asyncio.sleep(0.1)
-            self._to_check = None
+            else:
+                await self.check(*self._to_check)
+                self._to_check = None
+
+    async def _release(self, publishers: Sequence[Publisher]) -> None:
+        """Let all devices publish at will after the first checks."""
+        until = time.monotonic() + CHECKING_SECONDS
+        while any(publisher.checking for publisher in publishers) and time.monotonic() < until:  # noqa: ASYNC110 - once
+            await asyncio.sleep(0.02)
+        self._at_will.set()
 
     async def _tell(self, publishers: Sequence[Publisher]) -> None:
         total = sum(publisher.series.count for publisher in publishers)
@@ -181,6 +210,7 @@ class Proof:
         return Report(
             run_id=self.run_id,
             complete=complete,
+            interrupted=self._interrupted,
             seconds=seconds,
             verdict=judge(stories, self._sightings),
             unanswered=sum(len(story.unanswered) for story in stories),
@@ -197,3 +227,14 @@ class Proof:
             puback=latency([value for publisher in publishers for value in publisher.latencies]),
             consumer=latency(self._seen_after),
         )
+
+
+def with_checks(series: Sequence[Series]) -> list[Series]:
+    """Spread the first checks over the first devices: `CHECKING_DEVICES`, or more if they have too few messages."""
+    left = CHECKS
+    devices = []
+    for one in series:
+        checks = min(left, one.count, CHECKS // CHECKING_DEVICES)
+        left -= checks
+        devices.append(replace(one, checks=checks))
+    return devices

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from adapter.errors import AdapterError
 from adapter.verify import packets
@@ -31,7 +31,10 @@ class MqttRefusedError(AdapterError):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What one device publishes: `count` messages at least `pause` seconds apart, cycling through `qos`."""
+    """What one device publishes: `count` messages at least `pause` seconds apart, cycling through `qos`.
+
+    It begins with one message in flight, until `checks` PUBACKs are checked, each before the next message is sent.
+    """
 
     host: str
     port: int
@@ -42,21 +45,36 @@ class Series:
     window: int
     qos: tuple[int, ...]
     pause: float
+    checks: int = 0
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
 
-class Publisher:
-    """`payload` makes the payload of a number; `acknowledged` is called for each PUBACK that reports success."""
+class Witness(Protocol):
+    """Who makes the payloads and checks the PUBACKs."""
 
-    def __init__(self, series: Series, payload: Callable[[int], bytes], acknowledged: Callable[[int], None]) -> None:
+    def payload(self, device: str, number: int) -> bytes:
+        """Return the payload of a message."""
+
+    def acknowledged(self, device: str, number: int) -> None:
+        """Take note of a PUBACK that reports success."""
+
+    async def check(self, device: str, number: int) -> bool:
+        """Check the PUBACK that just came; return whether that was possible."""
+
+
+class Publisher:
+    """One device. Until `at_will` is set, it sends nothing but the messages whose PUBACKs are checked."""
+
+    def __init__(self, series: Series, witness: Witness, at_will: asyncio.Event) -> None:
         self.series = series
         self.story = Story(series.name)
         self.latencies: list[float] = []  # seconds from the first PUBLISH to its PUBACK
         self.returns = 0
         self.codes: dict[int, int] = {}  # reason code of 0x80 or more → number of PUBACKs and DISCONNECTs with it
-        self._payload = payload
-        self._acknowledged = acknowledged
+        self._witness = witness
+        self._at_will = at_will
+        self._checks_left = series.checks
         self._next = 1
         self._sent_at: dict[int, float] = {}
         self._owed: dict[int, int] = {}  # packet identifier → number, on this connection
@@ -69,6 +87,11 @@ class Publisher:
     def done(self) -> bool:
         """Whether every message is published and answered."""
         return self._next > self.series.count and not self.story.unanswered
+
+    @property
+    def checking(self) -> bool:
+        """Whether it has PUBACKs to check before it publishes at will."""
+        return self._checks_left > 0 and self._next <= self.series.count
 
     async def run(self) -> None:
         """Publish the series. Raises MqttUnreachableError or MqttRefusedError if the first connection fails."""
@@ -139,7 +162,14 @@ class Publisher:
             await self._send(number, 1, dup=True)
         while self._next <= series.count:
             number = self._next
+            checked = self.checking and not self._at_will.is_set()
+            if not checked:
+                await self._at_will.wait()
             await self._send(number, series.qos[(number - 1) % len(series.qos)], dup=False)
+            if checked:
+                await self._wait_until(lambda: not self._owed)
+                if number in self.story.acknowledged:
+                    self._checks_left -= await self._witness.check(series.name, number)
             if series.pause:
                 await asyncio.sleep(series.pause)
         await self._wait_until(lambda: not self._owed)
@@ -153,7 +183,9 @@ class Publisher:
         self._sent_at.setdefault(number, asyncio.get_running_loop().time())
         series = self.series
         self._writer.write(
-            packets.publish(series.topic, self._payload(number), qos, _packet_id(number), series.level, dup=dup)
+            packets.publish(
+                series.topic, self._witness.payload(series.name, number), qos, _packet_id(number), series.level, dup=dup
+            )
         )
         await self._writer.drain()
 
@@ -179,7 +211,7 @@ class Publisher:
             self.codes[code] = self.codes.get(code, 0) + 1
         elif number in self._sent_at:
             self.latencies.append(asyncio.get_running_loop().time() - self._sent_at.pop(number))
-            self._acknowledged(number)
+            self._witness.acknowledged(self.series.name, number)
 
     async def _ping(self) -> None:
         with contextlib.suppress(OSError):

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from adapter.verify.judge import Verdict
 
 
+# Few checks would miss an adapter that acknowledges too early now and then, or by little.
+ENOUGH_CHECKS = 100
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
     """Percentiles in milliseconds."""
@@ -35,7 +39,8 @@ class Report:
     """Counts of messages, except `checked` (PUBACKs), `returns` (connections) and `codes` (reason code → answers)."""
 
     run_id: str
-    complete: bool  # everything was answered within the time limit
+    complete: bool  # everything was published and answered within the time limit
+    interrupted: bool  # by Ctrl-C, while publishing
     seconds: float
     verdict: Verdict
     unanswered: int
@@ -64,8 +69,8 @@ class Report:
 
     @property
     def proved(self) -> bool:
-        """Whether messages were acknowledged and no promise was broken."""
-        return not self.broken and self.verdict.acknowledged > 0
+        """Whether messages were acknowledged, enough PUBACKs were checked, and no promise was broken."""
+        return not self.broken and self.verdict.acknowledged > 0 and self.checked >= ENOUGH_CHECKS
 
     def as_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
@@ -101,12 +106,19 @@ class Report:
                 rows.append((name, f"p50 {times.p50}  p90 {times.p90}  p99 {times.p99}  max {times.max}"))
         rows += [(f"answers with reason code 0x{code:02x}", count) for code, count in sorted(self.codes.items())]
         lines = [f"{name:<42}{value}" for name, value in rows]
-        if not self.complete:
+        if self.interrupted:
+            lines.append("Interrupted: this is about what was published until then.")
+        elif not self.complete:
             lines.append("The time limit passed before everything was answered.")
         if self.broken:
             lines.append("BROKEN: " + "; ".join(f"{name}: {count}" for name, count in self.broken.items()))
         elif self.proved:
             lines.append("Every promise was kept.")
+        elif self.verdict.acknowledged:
+            lines.append(
+                f"No promise was seen to be broken, but only {self.checked} PUBACKs were checked against Kafka, and "
+                f"{ENOUGH_CHECKS} are needed: raise --messages or --seconds, or set --rate."
+            )
         else:
             lines.append("Nothing was acknowledged, so nothing is proved.")
         return "\n".join(lines) + "\n"

@@ -8,7 +8,7 @@ import pytest
 
 from adapter.errors import ConfigurationError
 from adapter.settings import load_settings
-from adapter.wiring import make_router
+from adapter.wiring import kafka_options, make_router, mqtt_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,3 +43,12 @@ def test_all_routes_that_contradict_the_settings_are_told_at_once(tmp_path: Path
     with pytest.raises(ConfigurationError) as raised:
         make_router(settings)
     assert [problem.split()[2] for problem in raised.value.problems] == ["one", "two"]
+
+
+@pytest.mark.parametrize("packet", ["262144", "2048"])
+def test_a_packet_of_the_largest_size_becomes_a_record(packet: str) -> None:
+    """Its key and its headers come on top, also where a packet may be as large as a batch."""
+    settings = load_settings({"ADAPTER_MQTT__MAX_PACKET_SIZE": packet, "ADAPTER_KAFKA__MAX_BATCH_SIZE": packet})
+    largest = mqtt_config(settings).max_record_size
+    assert largest >= int(packet) + 8192
+    assert kafka_options(settings).max_batch_size > largest

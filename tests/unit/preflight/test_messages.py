@@ -23,7 +23,7 @@ def findings(*, ahead: float | None = 0.0, keys: bool = True, without: str = "",
     """By check; the names of `config` with `_` for `.`."""
     changed = USUAL | {name.replace("_", "."): value for name, value in config.items()}
     changed.pop(without, None)
-    written = Written(packet=262_144, batch=524_288, delivery_timeout=120_000, keys=keys)
+    written = Written(packet=262_144, besides=16_384, batch=524_288, delivery_timeout=120_000, keys=keys)
     return {found.check: found for found in check_messages(TopicFacts("t", config=changed), written, ClockFacts(ahead))}
 
 
@@ -46,6 +46,13 @@ def test_a_topic_takes_whole_batches_or_at_least_every_message(most: str, verdic
     finding = findings(max_message_bytes=most)["size"]
     assert finding.verdict is verdict
     assert ("524288" in finding.fix) == (verdict is not Verdict.OK)
+
+
+@pytest.mark.parametrize(("most", "warned"), [("278527", True), ("278528", False)])
+def test_the_largest_packet_needs_room_for_its_key_and_headers(most: str, *, warned: bool) -> None:
+    finding = findings(max_message_bytes=most)["size"]
+    assert ("room for key and headers" in finding.text) == warned
+    assert (f"lower ADAPTER_MQTT__MAX_PACKET_SIZE to {int(most) - 16_384}" in finding.fix) == warned
 
 
 @pytest.mark.parametrize(
@@ -90,7 +97,7 @@ def test_a_broker_that_knows_no_limits_of_timestamps_has_none() -> None:
 
 
 def test_what_may_not_be_read_is_unknown() -> None:
-    written = Written(packet=1, batch=1, delivery_timeout=1)
+    written = Written(packet=1, besides=1, batch=1, delivery_timeout=1)
     [finding] = check_messages(TopicFacts("t", config_error="TOPIC_AUTHORIZATION_FAILED"), written, IN_STEP)
     assert finding.verdict is Verdict.UNKNOWN
     assert "TOPIC_AUTHORIZATION_FAILED" in finding.text

@@ -8,8 +8,8 @@ from adapter.verify.judge import Verdict
 from adapter.verify.report import Latency, Report, latency
 
 
-def report(verdict: Verdict, before_record: int = 0) -> Report:
-    return Report("r", True, 1.0, verdict, 0, 0, 0, 10, before_record, 0, {0x87: 2}, None, None)  # noqa: FBT003
+def report(verdict: Verdict, before_record: int = 0, checked: int = 100) -> Report:
+    return Report("r", True, False, 1.0, verdict, 0, 0, 0, checked, before_record, 0, {0x87: 2}, None, None)  # noqa: FBT003
 
 
 def test_percentiles_are_in_milliseconds() -> None:
@@ -28,6 +28,14 @@ def test_without_an_acknowledgement_nothing_is_proved() -> None:
     nothing = report(Verdict(messages=2))
     assert not nothing.proved
     assert "nothing is proved" in nothing.as_text()
+
+
+def test_with_few_checked_pubacks_nothing_is_proved() -> None:
+    few = report(Verdict(messages=200, acknowledged=200), checked=99)
+    assert not few.proved
+    assert "Every promise" not in few.as_text()
+    assert "only 99 PUBACKs were checked" in few.as_text()
+    assert "--rate" in few.as_text()
 
 
 @pytest.mark.parametrize("flaw", ["lost", "reordered", "disordered", "refused_but_there", "strangers"])
