@@ -207,6 +207,8 @@ class Service:
         http = self._settings.http
         self._stops.callback(sources.loop_lag.stop)
         sources.loop_lag.start(asyncio.get_running_loop())
+        self._stops.callback(sources.open_files.stop)
+        sources.open_files.start(asyncio.get_running_loop(), self._log)
         if http.port is not None:
             endpoint = HttpEndpoint(http.host, http.port, make_registry(sources), self.reasons_not_ready)
             self._stops.push_async_callback(endpoint.stop)

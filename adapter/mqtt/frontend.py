@@ -113,7 +113,7 @@ class Frontend:
         self.deadlines = Deadlines(timers)
         self.turns = Turns(timers)  # packets and topics of devices that have been let in
         self.reads = Turns(timers)  # theirs, through TLS and WebSocket
-        self.openings = Turns(timers)  # of all who have not been let in
+        self.openings = Turns(timers, strict=True)  # of all who have not been let in
         self.addresses = Addresses(config.limits, timers.time)
         self.unfinished = Unfinished(self)
         self.sessions: dict[Session | Opening, None] = {}  # in order of arrival

@@ -18,7 +18,7 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PUBLISH_TYPE, SHORTEST, TOO_LARGE, PublishFlow
 from adapter.mqtt.receive_buffer import ReceiveBuffer
 from adapter.mqtt.replies import PINGRESP
-from adapter.mqtt.turns import BYTES_A_UNIT, CONTROL_PACKET
+from adapter.mqtt.turns import CONTROL_PACKET, size_cost
 from adapter.reasons import CloseCause, Limit, ReasonCode
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class Inbound(ABC):
         return stop
 
     def _take_whole(self, first: int, body: bytes) -> None:
-        self._line.charge(len(body) // BYTES_A_UNIT)
+        self._line.charge(size_cost(len(body)))
         kind = first >> 4
         self.frontend.counters.packets_received[kind] += 1
         if kind == PacketType.CONNECT and self._state is not State.NEW:

@@ -94,7 +94,12 @@ class LayeredConnection(Connection):
         )  # the address that counts is the device's, in the header
         if proxied or self._enter(address):
             self._session = Opening(self._frontend, self)
-            self._receive = self._rise(self._send)
+            self._receive = self._take_first
+
+    def _take_first(self, data: bytes) -> None:
+        """Create the lowest layer when there is something for it: for many connections at once, that is costly."""
+        self._receive = self._rise(self._send)
+        self._receive(data)
 
     def _send(self, data: bytes) -> None:
         """Write the lowest layer's bytes. Nothing follows our last packet, whatever a layer would answer."""

@@ -25,7 +25,7 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import NOT_TEXT, is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
-from adapter.mqtt.turns import BYTES_A_UNIT, LOOKUP, REPEATED
+from adapter.mqtt.turns import LOOKUP, REPEATED, size_cost
 from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ class PublishFlow(Answers):
         reader = Reader(data, at, stop)
         properties = reader.take(reader.varint())
         if not prefixes.knows(properties):
-            if not self._frontend.turns.take(LOOKUP + len(properties) // BYTES_A_UNIT):
+            if not self._frontend.turns.take(max(LOOKUP, size_cost(len(properties)))):
                 self._session.yield_turn()
                 return None
             self._lookups.paid = True

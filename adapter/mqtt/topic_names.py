@@ -37,6 +37,8 @@ def check_topic_filter(text: str, *, shared: bool) -> None:
             raise ProtocolError(
                 ReasonCode.PROTOCOL_ERROR, "a shared subscription without its parts [MQTT-4.8.2-1, 4.8.2-2]"
             )
+    if "#" not in text and "+" not in text:
+        return
     # Not level by level: a filter may have 65,535.
     levels = "/" + text.replace("/", "//") + "/"  # each between two slashes of its own
     if "#" in text and (levels.count("#") > 1 or not levels.endswith("/#/")):

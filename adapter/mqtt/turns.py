@@ -20,15 +20,26 @@ if TYPE_CHECKING:
 BUDGET = 256  # about 1 µs each
 # What one connection gets of it while others wait: a flood must not cost each of them a whole turn.
 SHARE = 32
+# Seconds that a turn takes in which everybody who waits has overdrawn: else paying would keep the CPU busy.
+IDLE = 0.001
 # Costs, in the same unit.
 CONTROL_PACKET = 4
-BYTES_A_UNIT = 4  # of a packet or property list; the shortest user properties, five bytes each, cost the most
 CONNECT = 50
 LOOKUP = 25
 REPEATED = 8  # a PUBLISH with DUP, which is searched for among what is pending
 READ = 10  # through TLS or WebSocket
 FRAME = 8  # of WebSocket
 HANDSHAKE = 1000  # of TLS: the server's signature
+
+USUAL = 1024  # bytes
+
+
+def size_cost(size: int) -> int:
+    """The cost of a packet or property list by its bytes: the shortest user properties are five, and take 1.3 µs.
+
+    What is larger than usual costs more than it takes: honest devices need it rarely.
+    """
+    return size // 4 if size <= USUAL else size - USUAL * 3 // 4
 
 
 class Waiter(Protocol):
@@ -41,12 +52,14 @@ class Waiter(Protocol):
 class Turns:
     """One line. It counts turns itself: the clock may not move for several, or move within one."""
 
-    def __init__(self, timers: Timers, budget: int = BUDGET) -> None:
+    def __init__(self, timers: Timers, budget: int = BUDGET, *, strict: bool = False) -> None:
+        """In a `strict` line all wait until an overdraft is paid, else one turn at most, and longer who has made it."""
         self._timers = timers
         self._budget = budget
+        self._strict = strict
         self._left = budget
         self._share = budget
-        self._waiting: deque[Waiter] = deque()
+        self._waiting: deque[tuple[Waiter, int]] = deque()  # with what each has overdrawn
         self._serving = False
         self._planned = False
 
@@ -58,32 +71,40 @@ class Turns:
         return True
 
     def charge(self, cost: int) -> None:
-        """Spend `cost` in any case; what overdraws the budget is missing in the turns that follow."""
+        """Spend `cost` in any case, also more than is left."""
         self._left -= cost
         self._share -= cost
         self._plan()
 
     def wait(self, waiter: Waiter) -> None:
         """Call `waiter.next_turn` once in a later turn, after those that are waiting already."""
-        self._waiting.append(waiter)
+        self._waiting.append((waiter, max(0, -self._share) if self._serving else 0))
         self._plan()
 
-    def _plan(self) -> None:
+    def _plan(self, delay: float = 0.0) -> None:
         if not self._planned:
             self._planned = True
-            self._timers.call_later(0.0, self._next)
+            self._timers.call_later(delay, self._next)
 
     def _next(self) -> None:
         self._planned = False
-        self._left = min(self._budget, self._left + self._budget)
+        overdraft = self._left if self._strict else max(self._left, -self._budget)
+        self._left = min(self._budget, overdraft + self._budget)
         self._serving = True
+        served = 0
         try:
             for _ in range(len(self._waiting)):
                 if self._left <= 0:
                     break
-                self._share = max(SHARE, self._left // len(self._waiting))
-                self._waiting.popleft().next_turn()
+                share = max(SHARE, self._left // len(self._waiting))
+                waiter, debt = self._waiting.popleft()
+                if debt >= share:
+                    self._waiting.append((waiter, debt - share))
+                    continue
+                self._share = share - debt
+                served += 1
+                waiter.next_turn()
         finally:
             self._serving = False
             if self._waiting or self._left <= 0:
-                self._plan()
+                self._plan(0.0 if served or self._strict else IDLE)

@@ -94,6 +94,11 @@ class AdapterCollector(Collector):
         yield _histogram(
             "adapter_event_loop_lag_seconds", "How late a timer of the event loop was.", sources.loop_lag.seconds
         )
+        yield CounterMetricFamily(
+            "adapter_open_files_exhausted",
+            "Seconds in which no file descriptor was left: new connections are reset.",
+            sources.open_files.exhausted,
+        )
 
     def _ledger(self) -> Iterator[Metric]:
         ledger = self._sources.ledger

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from adapter import __version__
 from adapter.telemetry.loop_lag import LoopLag
+from adapter.telemetry.open_files import OpenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +57,7 @@ class Producer(Protocol):
 class Sources:
     """Everything that is measured. `started` is in seconds since the epoch.
 
-    The creator starts and stops `loop_lag`.
+    The creator starts and stops `loop_lag` and `open_files`.
     """
 
     front_end: FrontEndCounters
@@ -66,4 +67,5 @@ class Sources:
     producer: Producer
     version: str = __version__
     loop_lag: LoopLag = field(default_factory=LoopLag)
+    open_files: OpenFiles = field(default_factory=OpenFiles)
     started: float = field(default_factory=time.time)

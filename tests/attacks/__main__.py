@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from adapter.verify.judge import Sighting, Verdict, judge
+from tests.attacks import costly  # noqa: F401 - enters its attacks
 from tests.attacks.attacks import ATTACKS, Attack
 from tests.attacks.honest import Honest, Times
 from tests.attacks.target import Target

@@ -26,6 +26,9 @@ SHORT = (
     "topics with wildcards, of $SYS, and aimed at Kafka's names",
     "log injection by client identifier",
     "PUBREL flood",
+    "WebSocket frames that bring nothing, before CONNECT",
+    "PUBLISH with a thousand user properties",
+    "passwords tried from one address, while devices of others come",
     "random bytes",
     "WebSocket oddities",
 )

@@ -167,7 +167,7 @@ class World:
             make_room=DropOldest(self.pipeline, self.budget, self.time).make_room if drop_oldest else None,
         )
         for line in ("turns", "reads", "openings"):
-            setattr(self.frontend, line, Turns(self.time, turn))
+            setattr(self.frontend, line, Turns(self.time, turn, strict=line == "openings"))
 
     def accept(self) -> Device:
         return Device(self)

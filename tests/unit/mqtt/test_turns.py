@@ -53,15 +53,29 @@ def test_who_waits_alone_has_the_whole_turn() -> None:
     assert flood.taken == BUDGET // 4
 
 
-def test_what_overdraws_a_turn_is_missing_in_the_next_ones() -> None:
+@pytest.mark.parametrize(("strict", "without"), [(True, 10), (False, 2)])
+def test_what_overdraws_a_turn_is_missing_in_the_next_ones(*, strict: bool, without: int) -> None:
     loop = Loop()
-    turns = Turns(loop)
+    turns = Turns(loop, strict=strict)
     assert turns.take(10 * BUDGET)
-    turns_without = 0
+    steps = 0
     while not turns.take(1):
         loop.step()
-        turns_without += 1
-    assert turns_without == 10
+        steps += 1
+    assert steps == without
+
+
+def test_who_overdraws_waits_longer_and_others_do_not() -> None:
+    loop = Loop()
+    turns = Turns(loop)
+    heavy = [Flood(turns, 10 * BUDGET) for _ in range(20)]
+    light = Flood(turns, SHARE)
+    for flood in (*heavy, light):
+        turns.wait(flood)
+    for _ in range(200):
+        loop.step()
+    assert sum(flood.taken for flood in heavy) <= 100
+    assert light.taken > 50
 
 
 def work(world: World) -> list[int]:

@@ -89,6 +89,7 @@ def test_the_names_are_those_that_dashboards_use(sources: Sources) -> None:
         "adapter_limited_total",
         "adapter_dead_letters_total",
         "adapter_event_loop_lag_seconds",
+        "adapter_open_files_exhausted_total",
         "adapter_kafka_batch_bytes_total",
         "adapter_kafka_batch_records",
         "adapter_kafka_batch_retries_total",
