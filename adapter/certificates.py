@@ -7,10 +7,15 @@ to every new connection, because a new context resumes no older TLS session.
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
+import time
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from cryptography import x509
 
 from adapter.errors import ConfigurationError
 
@@ -85,21 +90,53 @@ def _load(variable: str, file: str, load: Callable[[], None]) -> None:
         raise ConfigurationError(f"{variable}: {file!r} cannot be read ({error.strerror}); fix it") from error
 
 
+@dataclass(frozen=True, slots=True)
+class Validity:
+    """When a certificate is valid, in seconds since the epoch."""
+
+    begin: float
+    end: float
+
+    def problem(self, now: float) -> str | None:
+        """Return why it is not valid now, or None."""
+        if now < self.begin:
+            return f"is not valid before {_utc(self.begin)}"
+        return f"expired on {_utc(self.end)}" if now >= self.end else None
+
+
+def _utc(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def validity_of(certfile: str) -> Validity:
+    """Read the validity of the first certificate in a PEM file, which is the server's own."""
+    first = x509.load_pem_x509_certificates(Path(certfile).read_bytes())[0]
+    return Validity(first.not_valid_before_utc.timestamp(), first.not_valid_after_utc.timestamp())
+
+
 class Certificates:
     """Holds the current TLS context. The files are small and local, so the event loop reads them."""
 
-    def __init__(self, config: TlsConfig, log: Log) -> None:
-        """Load the files. Raises ConfigurationError."""
+    def __init__(self, config: TlsConfig, log: Log, clock: Callable[[], float] = time.time) -> None:
+        """Load the files. Raises ConfigurationError. `clock` tells seconds since the epoch."""
         self._config = config
         self._log = log
+        self._clock = clock
         self._stamp = self._look()
-        self._context = make_context(config)
+        self._again_at = math.inf  # when the files' certificate becomes valid, if it is not yet
+        self._context, self._validity = self._load()
+        self._complain(self._validity.problem(clock()))
         self._task: asyncio.Task[None] | None = None
         self._soon: asyncio.TimerHandle | None = None
 
     def context(self) -> ssl.SSLContext:
         """Return the context for a new connection."""
         return self._context
+
+    @property
+    def expiry(self) -> float:
+        """When the certificate in use expires, in seconds since the epoch."""
+        return self._validity.end
 
     def start(self) -> None:
         """Start watching the files."""
@@ -124,14 +161,38 @@ class Certificates:
         self.reload()
 
     def reload(self) -> None:
-        """Read the files again; if they cannot be used, the old context stays."""
+        """Read the files again. A valid old certificate stays if they cannot be used or theirs is not valid now."""
         self._stamp = self._look()
+        self._again_at = math.inf
         try:
-            self._context = make_context(self._config)
+            context, validity = self._load()
         except ConfigurationError as error:
             self._log.error("certificates cannot be reloaded, the old ones stay", problems=list(error.problems))
-        else:
-            self._log.info("certificates reloaded", file=self._config.certfile)
+            return
+        now = self._clock()
+        problem = validity.problem(now)
+        if problem is not None and self._validity.problem(now) is None:
+            if now < validity.begin:
+                self._again_at = validity.begin
+            text = f"{self._config.certfile} {problem}"
+            self._log.error("certificates cannot be reloaded, the old ones stay", problems=[text])
+            return
+        self._context, self._validity = context, validity
+        self._log.info("certificates reloaded", file=self._config.certfile)
+        self._complain(problem)
+
+    def _load(self) -> tuple[ssl.SSLContext, Validity]:
+        context = make_context(self._config)
+        certfile = self._config.certfile
+        try:
+            return context, validity_of(certfile)
+        except (OSError, ValueError) as error:  # OpenSSL is less strict, or the file was just replaced
+            raise ConfigurationError(f"ADAPTER_TLS__CERTFILE: {certfile!r} cannot be used ({error}); fix it") from error
+
+    def _complain(self, problem: str | None) -> None:
+        if problem is not None:
+            text = f"{problem}; renew it, or correct the clock"
+            self._log.error("devices will refuse the server's certificate", file=self._config.certfile, problem=text)
 
     async def _watch(self) -> None:
         """Reload after files have changed and then stayed the same for one interval: several may be changing."""
@@ -140,7 +201,7 @@ class Certificates:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 now = self._look()
-                if now != self._stamp and now == seen:
+                if (now != self._stamp and now == seen) or self._clock() >= self._again_at:
                     self.reload()
                 seen = now
             except Exception as error:  # noqa: BLE001 - if the watch ended unnoticed, certificates would expire

@@ -28,6 +28,11 @@ class Listeners:
         self._open: list[Listener | UnixListener] = []
         self.ports: dict[str, int] = {}
 
+    @property
+    def certificate_expiry(self) -> float | None:
+        """When the certificate that devices see expires, in seconds since the epoch; None without TLS."""
+        return self._certificates.expiry if self._certificates is not None else None
+
     async def start(self, frontend: Frontend) -> None:
         """Open the listeners. Raises OSError if an address cannot be used; the caller calls `stop` in any case."""
         settings = self._settings

@@ -169,7 +169,7 @@ class Service:
             if settings.qos0_overflow is Overflow.DROP_OLDEST
             else None,
         )
-        await self._start_telemetry(Sources(frontend.counters, self._ledger, pipeline, budget, producer))
+        await self._start_telemetry(Sources(frontend.counters, self._ledger, pipeline, budget, producer, listeners))
         self._stops.push_async_callback(gatekeeper.stop)
         await gatekeeper.start()
         self._stops.push_async_callback(producer.stop, PRODUCER_STOP_SECONDS)

@@ -224,6 +224,13 @@ class AdapterCollector(Collector):
         yield _gauge(
             "adapter_connections_waiting", "Connections that wait for room among the pending bytes.", budget.waiting
         )
+        expiry = self._sources.listeners.certificate_expiry
+        if expiry is not None:
+            yield _gauge(
+                "adapter_certificate_expiry_timestamp_seconds",
+                "When the certificate that devices are shown expires, in seconds since the epoch.",
+                expiry,
+            )
         producer = self._sources.producer
         yield _gauge("adapter_kafka_ready", "1 when Kafka can be written to.", int(producer.ready))
         yield _counter(

@@ -53,6 +53,14 @@ class Producer(Protocol):
         """How often an unusable producer was replaced."""
 
 
+class Listeners(Protocol):
+    """The listeners for devices."""
+
+    @property
+    def certificate_expiry(self) -> float | None:
+        """When the server's certificate expires, in seconds since the epoch; None without TLS."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Everything that is measured. `started` is in seconds since the epoch.
@@ -65,6 +73,7 @@ class Sources:
     pipeline: Pipeline
     budget: Budget
     producer: Producer
+    listeners: Listeners
     version: str = __version__
     loop_lag: LoopLag = field(default_factory=LoopLag)
     open_files: OpenFiles = field(default_factory=OpenFiles)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,6 +50,13 @@ class FakeBudget:
     waiting: int = 0
 
 
+@dataclass
+class FakeListeners:
+    """Listeners without TLS, or with a certificate."""
+
+    certificate_expiry: float | None = None
+
+
 @pytest.fixture
 def sources() -> Sources:
     """Make an adapter that has done nothing yet."""
@@ -59,6 +66,7 @@ def sources() -> Sources:
         pipeline=FakePipeline(),
         budget=FakeBudget(),
         producer=FakeProducer(),
+        listeners=FakeListeners(),
         version="1.2.3",
         started=1_700_000_000.0,
     )
@@ -280,3 +288,10 @@ def test_the_number_of_series_is_bounded_whatever_devices_do(sources: Sources) -
 
 def test_a_code_of_a_connack_has_one_series() -> None:
     assert len(set(CONNACK_CODES)) == len(CONNACK_CODES)
+
+
+def test_the_expiry_of_the_certificate_is_told_where_there_is_one(sources: Sources) -> None:
+    series = "adapter_certificate_expiry_timestamp_seconds"
+    assert series not in scrape(sources)
+    sources = replace(sources, listeners=FakeListeners(1_800_000_000.0))
+    assert scrape(sources)[series] == 1_800_000_000.0
