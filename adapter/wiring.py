@@ -6,10 +6,10 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapter.certificates import TlsConfig
+from adapter.certificates import TlsConfig, make_context
 from adapter.delivery.pipeline import PipelineConfig
 from adapter.errors import ConfigurationError
-from adapter.identity.gatekeeper import IdentityConfig
+from adapter.identity.gatekeeper import IdentityConfig, check_plugins
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.sizes import BATCH_HEADER
 from adapter.model import Delivery
@@ -23,7 +23,7 @@ from adapter.routing.routes_file import load_routes
 from adapter.settings import ClientCertificates, Compression, TlsVersion, uses_tls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pydantic import SecretStr
 
@@ -71,6 +71,32 @@ def _route_problems(settings: Settings, rules: Iterable[RouteRule]) -> Iterator[
                 f"ADAPTER_ROUTES_FILE: route {rule.name} writes to {dead_letters}, "
                 "which ADAPTER_KAFKA__DEAD_LETTER_TOPIC keeps for dead letters; choose another topic"
             )
+
+
+def problems_of_files(settings: Settings, known: Sequence[str]) -> Iterator[str]:
+    """Read what the settings name (routes, plugins, certificates), and yield the problems.
+
+    What has one of the `known` problems is left out: its settings may not be those that the operator meant.
+    """
+    checks: dict[str, Callable[[], object]] = {
+        "ADAPTER_ROUTES_FILE": lambda: make_router(settings),
+        "ADAPTER_AUTH__": lambda: check_plugins(identity_config(settings)),
+        "ADAPTER_TLS__": lambda: _check_tls(settings),
+        "ADAPTER_KAFKA__S": kafka_options(settings).connection,
+    }
+    variables = {problem.partition(":")[0] for problem in known}
+    for prefix, check in checks.items():
+        if not any(variable.startswith(prefix) for variable in variables):
+            try:
+                check()
+            except ConfigurationError as error:
+                yield from (line for line in error.problems if line.partition(":")[0] not in variables)
+
+
+def _check_tls(settings: Settings) -> None:
+    config = tls_config(settings)
+    if config is not None:
+        make_context(config)
 
 
 def identity_config(settings: Settings) -> IdentityConfig:

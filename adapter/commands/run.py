@@ -17,6 +17,7 @@ from adapter.commands import exit_codes
 from adapter.service import Service
 from adapter.settings import EMBEDDED, load_settings, warnings
 from adapter.telemetry.logs import configure_logs
+from adapter.wiring import problems_of_files
 
 if TYPE_CHECKING:
     import argparse
@@ -48,7 +49,7 @@ def add_parser(commands: Commands) -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT. A second signal ends the wait for Kafka."""
-    settings = load_settings(os.environ)
+    settings = load_settings(os.environ, problems_of_files)
     configure_logs(settings.log.level.value, settings.log.format.value)
     for warning in warnings(settings):
         log.warning(warning)

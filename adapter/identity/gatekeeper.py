@@ -36,7 +36,7 @@ STOP_SECONDS = 3.0
 
 _NO_CERTIFICATE = "the server requires a client certificate that names a device"
 _NOBODY_COULD_CONNECT = (
-    f"{PLUGINS} names no plugin that checks credentials, but authentication is required: no device could connect; set "
+    f"{PLUGINS}: names no plugin that checks credentials, but authentication is required: no device could connect; set "
     f'{PLUGINS}={{"amqtt.plugins.authentication.FileAuthPlugin": {{"password_file": "..."}}}} '
     "or ADAPTER_AUTH__REQUIRED=false"
 )

@@ -18,7 +18,7 @@ from adapter.settings.root import Settings, with_what_follows
 from adapter.settings.rules import check
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 SHOWN_AT_MOST = 80
 
@@ -39,8 +39,13 @@ _TEXTS = {
 }
 
 
-def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read and check every `ADAPTER_…` variable in `environ`. Raises ConfigurationError with all problems."""
+def load_settings(
+    environ: Mapping[str, str], further: Callable[[Settings, Sequence[str]], Iterable[str]] | None = None
+) -> Settings:
+    """Read and check every `ADAPTER_…` variable in `environ`. Raises ConfigurationError with all problems.
+
+    `further` may find more; it is given the settings, with defaults for invalid values, and the problems so far.
+    """
     values, problems = read_values(environ)
     settings, broken = _validated(values)
     problems += [_line(values, name, text) for name, text in broken.items()]
@@ -52,6 +57,8 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         # A rule about a value that is already invalid would only repeat the problem.
         if not broken.keys() & {problem.variable, *problem.others}
     ]
+    if further is not None:
+        problems += list(further(settings, problems))
     if problems:
         raise ConfigurationError(*problems)
     return settings

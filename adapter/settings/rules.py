@@ -63,11 +63,6 @@ def warnings(settings: Settings) -> list[str]:
         lines.append(f"{DELIVERY} is at_most_once: messages may be lost after their PUBACK")
     if not takes_devices(settings):
         lines.append("ADAPTER_MQTT__PORT is empty, and there is no other listener: no device can connect")
-    if settings.auth.required and not settings.auth.plugins and settings.auth.certificate_identity is None:
-        lines.append(
-            "ADAPTER_AUTH__PLUGINS is empty: no device can authenticate; name a plugin, "
-            "or let all devices in with ADAPTER_AUTH__REQUIRED=false"
-        )
     if settings.kafka.bootstrap_servers == EMBEDDED:
         lines.append("ADAPTER_KAFKA__BOOTSTRAP_SERVERS is embedded: all records are lost when the adapter stops")
     return lines

@@ -212,7 +212,6 @@ def test_what_is_allowed_and_probably_not_meant_is_a_warning() -> None:
     found = findings(code=1, **settings("embedded", DELIVERY="at_most_once", AUTH__REQUIRED="true"))
     assert bad(found) == [
         ("warning", "settings", "ADAPTER_DELIVERY"),
-        ("warning", "settings", "ADAPTER_AUTH__PLUGINS"),
         ("warning", "settings", "ADAPTER_KAFKA__BOOTSTRAP_SERVERS"),
         ("failed", "plugin", "ADAPTER_AUTH__PLUGINS"),
     ]

@@ -101,6 +101,29 @@ def test_what_is_found_wrong_while_starting_is_a_configuration_error_too(variabl
     assert "Traceback" not in done.stderr
 
 
+def test_what_is_wrong_with_routes_plugins_and_certificates_is_told_at_once_and_once(tmp_path: Path) -> None:
+    certificate = tmp_path / "certificate.pem"
+    certificate.write_text("no certificate")
+    done = command(
+        "run",
+        AUTH__REQUIRED="true",
+        ROUTES_FILE=str(certificate),
+        KAFKA__LINGER_MS="no number",
+        TLS__PORT="0",
+        TLS__CERTFILE=str(certificate),
+        KAFKA__SECURITY_PROTOCOL="SSL",
+        KAFKA__SSL_CAFILE=str(certificate),
+        KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1",
+    )
+    assert done.returncode == 2
+    assert not done.stdout
+    said = done.stderr.splitlines()
+    assert [line.split(":")[0].strip() for line in said[1:]] == [
+        "ADAPTER_KAFKA__LINGER_MS",
+        "ADAPTER_ROUTES_FILE", "ADAPTER_AUTH__PLUGINS", "ADAPTER_TLS__CERTFILE", "ADAPTER_KAFKA__SSL_*",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("taken", ["MQTT__PORT", "HTTP__PORT"])
 def test_a_port_in_use_ends_it_with_an_exit_code_of_its_own(taken: str) -> None:
     with socket.socket() as other:

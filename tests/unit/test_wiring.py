@@ -8,7 +8,7 @@ import pytest
 
 from adapter.errors import ConfigurationError
 from adapter.settings import load_settings
-from adapter.wiring import kafka_options, make_router, mqtt_config
+from adapter.wiring import kafka_options, make_router, mqtt_config, problems_of_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +52,10 @@ def test_a_packet_of_the_largest_size_becomes_a_record(packet: str) -> None:
     largest = mqtt_config(settings).max_record_size
     assert largest >= int(packet) + 8192
     assert kafka_options(settings).max_batch_size > largest
+
+
+def test_what_depends_on_a_broken_setting_is_not_told_too() -> None:
+    settings = load_settings({})
+    [nobody] = problems_of_files(settings, [])
+    assert nobody.startswith("ADAPTER_AUTH__PLUGINS: ")
+    assert not list(problems_of_files(settings, ["ADAPTER_AUTH__REQUIRED: 'perhaps' must be true or false"]))

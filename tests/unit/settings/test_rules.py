@@ -220,7 +220,6 @@ def test_what_is_allowed_but_must_not_be_overlooked_is_said() -> None:
     assert [line.partition(" ")[0] for line in warnings(load_settings(environ))] == [
         "ADAPTER_DELIVERY",
         "ADAPTER_MQTT__PORT",
-        "ADAPTER_AUTH__PLUGINS",
         "ADAPTER_KAFKA__BOOTSTRAP_SERVERS",
     ]
 
