@@ -14,7 +14,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from adapter.counters import DeliveryCounters, FrontEndCounters, Ledger
 from adapter.delivery.budget import Budget
+from adapter.identity.gatekeeper import STOP_SECONDS
+from adapter.reasons import ReasonCode
+from adapter.service import CLOSE_SECONDS, PRODUCER_STOP_SECONDS
 from adapter.settings import load_settings, warnings
+from adapter.telemetry.http import STOP_TIMEOUT
 from adapter.telemetry.metrics import Sources, make_registry
 from tests.support.named_tests import ROOT
 
@@ -105,7 +109,8 @@ def test_the_manifest_sets_settings_that_exist_and_secrets_only_by_file() -> Non
     ports = {port["name"]: port["containerPort"] for port in CONTAINER["ports"]}
     assert ports == {"mqtts": settings.tls.port, "http": settings.http.port}
     stops = int(CONTAINER["lifecycle"]["preStop"]["exec"]["command"][1]) + settings.drain_timeout
-    assert POD["terminationGracePeriodSeconds"] >= stops + 13  # connections 3, producer 5, plugins 3, HTTP 2
+    stops += CLOSE_SECONDS + PRODUCER_STOP_SECONDS + STOP_SECONDS + STOP_TIMEOUT
+    assert POD["terminationGracePeriodSeconds"] >= stops
 
 
 def test_every_file_that_the_manifest_names_is_mounted() -> None:
@@ -145,6 +150,25 @@ def test_every_metric_that_the_readme_names_is_exported() -> None:
     named = re.findall(r"`(adapter_\w+?)(?:\{[^`]*)?`", README)
     assert named
     assert [name for name in named if name not in EXPORTED and f"{name}_count" not in EXPORTED] == []
+
+
+def test_every_log_event_of_the_troubleshooting_table_is_in_the_code() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "adapter").rglob("*.py"))
+    table = README.split("### Troubleshooting\n")[1].split("\n### ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][1:]
+    events = {event for row in rows for event in re.findall(r"`([a-zA-Z][^`]* [^`]*)`", row[2])}
+    assert len(events) > 5
+    assert {event for event in events if f'"{event}"' not in code} == set()
+    codes = {code for row in rows for code in re.findall(r"`([A-Z_]{6,})`", row[2])}
+    assert codes <= set(ReasonCode.__members__)
+
+
+def test_every_reason_cause_and_limit_of_the_troubleshooting_table_exists() -> None:
+    table = README.split("### Troubleshooting\n")[1].split("\n### ")[0]
+    words = {value for label in EXPORTED.values() for values in label.values() for value in values}
+    cells = [line.split(" | ")[3] for line in table.splitlines() if line.startswith("| ")][1:]
+    named = {word for cell in cells for word in re.findall(r'(?<=[`"])([a-z_]+)(?=[`"])', cell)}
+    assert {word for word in named if word not in words | EXPORTED.keys()} == set()
 
 
 def test_the_readme_names_each_of_these_files() -> None:
