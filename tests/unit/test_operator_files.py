@@ -47,7 +47,8 @@ def exported() -> dict[str, dict[str, set[str]]]:
         counters=DeliveryCounters(), fill=lambda: {"lanes": 0, "queued_runs": 0, "in_flight_records": 0}
     )
     producer: Any = SimpleNamespace(ready=False, replacements=0)
-    registry = make_registry(Sources(FrontEndCounters(), Ledger(), pipeline, Budget(1000), producer))
+    listeners: Any = SimpleNamespace(certificate_expiry=2e9)
+    registry = make_registry(Sources(FrontEndCounters(), Ledger(), pipeline, Budget(1000), producer, listeners))
     process = CollectorRegistry()
     ProcessCollector(registry=process)
     text = (generate_latest(registry) + generate_latest(process)).decode()
