@@ -180,11 +180,15 @@ async def many_guesses(target: Target) -> str:
         number = 0
         while not over:
             number += 1
-            _, writer = await asyncio.open_connection("127.0.0.1", target.adapter.port, local_addr=("127.0.0.2", 0))
-            writer.write(connect(f"guess-{number}", username="sensor1@demo", password=f"{number}"))
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", target.adapter.port, local_addr=("127.0.0.2", 0)
+            )
+            peer = Peer(reader, writer)
+            target.opened.append(peer)
+            await peer.send(connect(f"guess-{number}", username="sensor1@demo", password=f"{number}"))
             await asyncio.sleep(0.02)
             if number % 2:  # the others wait
-                writer.transport.abort()
+                peer.drop()
 
     guessing = asyncio.create_task(guess())
 
