@@ -67,6 +67,9 @@ ROWS = {
     "the topic gets more partitions": (
         f"{GUARANTEES}::test_a_key_moves_to_its_new_partition_only_after_its_old_records_have_arrived",
     ),
+    "the topic is made again with fewer partitions": (
+        f"{PIPELINE}::test_a_partition_that_its_topic_has_no_more_is_given_up_at_once",
+    ),
     "the producer becomes useless (fenced, out of sequence, rights taken away, a dead task)": (
         f"{PRODUCER}::test_an_out_of_order_sequence_is_answered_as_unknown_and_the_batch_lands_when_sent_again",
         f"{PRODUCER}::test_lanes_survive_rejections_freezes_and_restarts_in_order",
