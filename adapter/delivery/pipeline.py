@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING
 from adapter.counters import DeliveryCounters, Ledger
 from adapter.delivery.expiry import ExpiringSink, drop_expired
 from adapter.delivery.lane import Lane, LaneState
-from adapter.errors import BlockedError, KafkaError, PartitionGoneError, ProducerLostError, RejectedError
+from adapter.errors import (
+    BlockedError,
+    KafkaError,
+    PartitionGoneError,
+    ProducerLostError,
+    RejectedError,
+    TooLargeError,
+)
 from adapter.model import (
     ACKNOWLEDGED,
     RUN_MEMORY,
@@ -188,7 +195,8 @@ class Pipeline:
             elif isinstance(error, RejectedError):
                 culprit = lane.cut_batch()
                 if culprit is not None:
-                    self._refuse(lane, culprit, Refusal(Reason.REJECTED_BY_KAFKA, str(error)))
+                    reason = Reason.TOO_LARGE if isinstance(error, TooLargeError) else Reason.REJECTED_BY_KAFKA
+                    self._refuse(lane, culprit, Refusal(reason, str(error)))
             else:
                 if isinstance(error, ProducerLostError):
                     self.counters.resubmitted += batch.count

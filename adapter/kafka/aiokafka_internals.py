@@ -12,7 +12,7 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import ProducerClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 # ruff: noqa: SLF001 - the purpose of this module
 
@@ -53,3 +53,8 @@ def encoded_length(builder: Any) -> int:
     The public `size()` does not count compression before the batch is finished.
     """
     return len(builder._build())
+
+
+def set_sender_client(producer: Any, wrap: Callable[[Any, Any], Any]) -> None:
+    """Give the producer's sender another client: `wrap` gets its client and its accumulator of batches."""
+    producer._sender.client = wrap(producer.client, producer._message_accumulator)

@@ -30,12 +30,12 @@ from aiokafka.structs import TopicPartition
 
 from adapter.errors import PartitionGoneError, TooLargeError, TransientKafkaError
 from adapter.kafka import limits
-from adapter.kafka.aiokafka_internals import connection_to, encoded_length, fail_everything
+from adapter.kafka.aiokafka_internals import connection_to, encoded_length, fail_everything, set_sender_client
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
 from adapter.kafka.in_flight_bytes import InFlightBytes
-from adapter.kafka.metadata_pace import pace_metadata
+from adapter.kafka.metadata_pace import SenderClient, pace_metadata
 from adapter.kafka.questions import DescribeTopicsRequest, MetadataPartition, MetadataTopic
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Generation:
         self._max_records = max_records
         self._connection = options.connection()
         self._producer = client(**self._connection, **options.production())
+        if isinstance(self._producer, AIOKafkaProducer):
+            set_sender_client(self._producer, SenderClient)
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
         self._given: dict[Partition, _Given] = {}  # unanswered batches, the oldest first

@@ -41,3 +41,26 @@ def paced(update: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[boo
             again[client] = now() + min(max(PAUSE_SECONDS, now() - began), MAX_PAUSE_SECONDS)
 
     return waiting
+
+
+class SenderClient:
+    """The client, as a sender sees it: its wait for metadata ends with a new batch as well."""
+
+    def __init__(self, client: Any, accumulator: Any) -> None:
+        self._client = client
+        self._accumulator = accumulator
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def force_metadata_update(self) -> asyncio.Future[bool]:
+        """Begin an update; the future ends with it, or as soon as there is something to send."""
+        either: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+        def end(_: object) -> None:
+            if not either.done():
+                either.set_result(True)
+
+        self._client.force_metadata_update().add_done_callback(end)
+        self._accumulator.waiter().add_done_callback(end)
+        return either

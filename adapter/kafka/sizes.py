@@ -48,4 +48,6 @@ class Sizes:
         size = measure(batch)
         if size <= limit:
             return None
-        return TooLargeError(f"the Kafka topic {topic} takes {limit} bytes at a time, and not the {size} here", size)
+        return TooLargeError(
+            f"the message is larger than the Kafka topic {topic} takes: {size} bytes, at most {limit}", size
+        )

@@ -350,10 +350,15 @@ async def test_without_the_right_to_see_a_topics_limit_kafka_rejects_what_is_too
         await device.publish(3)
         await device.all_acked()
         assert device.acked == [b"d:1", b"d:3"]
-        assert running.metric("adapter_messages_refused_total", reason="rejected_by_kafka") == 1
+        assert running.metric("adapter_messages_refused_total", reason="too_large") == 1
+        assert running.metric("adapter_kafka_producer_replacements_total") == 1
         secured.allow(topic, AclOperation.DESCRIBE_CONFIGS)
-        while not running.metric("adapter_messages_refused_total", reason="too_large"):
+        replacements = -1.0
+        while replacements != running.metric("adapter_kafka_producer_replacements_total"):
+            replacements = running.metric("adapter_kafka_producer_replacements_total")
+            await asyncio.sleep(1.0)  # twice the refresh interval: what was learned has been forgotten
             await device.publish(4, size=3000)
+            await device.publish(5)
             await device.all_acked()
         assert running.output().count("grant DescribeConfigs on the topics") == 1
         await device.close()

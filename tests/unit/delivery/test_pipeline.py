@@ -16,6 +16,7 @@ from adapter.errors import (
     PartitionGoneError,
     ProducerLostError,
     RejectedError,
+    TooLargeError,
     TransientKafkaError,
 )
 from adapter.model import DeliveryStatus, RecordTemplate, Refusal, RefusalRouting, Route, no_dead_letters
@@ -163,6 +164,14 @@ def test_lanes_do_not_wait_for_each_other(world: World) -> None:
     world.time.turn()
     world.kafka.answer(at=1)
     assert world.kafka.log == {("plant", 1): [b"free"]}
+
+
+def test_what_kafka_rejects_as_too_large_is_refused_as_too_large(world: World) -> None:
+    FakeOwner(fails=False).publish(world.lane, b"1")
+    world.time.turn()
+    world.kafka.answer(TooLargeError("MESSAGE_SIZE_TOO_LARGE", 3000))
+    assert world.ledger.refused[1] == {Reason.TOO_LARGE: 1}
+    world.assert_nothing_left()
 
 
 def test_only_the_culprit_of_a_rejected_batch_is_refused_and_the_order_is_kept(world: World) -> None:

@@ -10,7 +10,14 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.structs import TopicPartition
 
-from adapter.kafka.aiokafka_internals import client_of, connection_to, encoded_length, fail_everything, versions_of
+from adapter.kafka.aiokafka_internals import (
+    client_of,
+    connection_to,
+    encoded_length,
+    fail_everything,
+    set_sender_client,
+    versions_of,
+)
 
 BROKER = 7
 
@@ -58,5 +65,13 @@ async def test_a_finished_batch_tells_its_compressed_size() -> None:
     builder = producer.create_batch()
     builder.append(timestamp=1, key=None, value=b"x" * 10_000, headers=[])
     assert encoded_length(builder) == builder.size() < 1000
+    await producer.client.close()
+    producer._closed = True
+
+
+async def test_a_sender_has_a_client_of_its_own() -> None:
+    producer = AIOKafkaProducer()
+    set_sender_client(producer, lambda client, accumulator: (client, accumulator))
+    assert producer._sender.client == (producer.client, producer._message_accumulator)
     await producer.client.close()
     producer._closed = True

@@ -34,7 +34,10 @@ def test_the_size_counts_that_a_broker_would_see() -> None:
     assert sizes.check(batch, lambda _: 500) is None
     error = sizes.check(batch, lambda _: 501)
     assert error is not None
-    assert (error.size, str(error)) == (501, "the Kafka topic plant takes 500 bytes at a time, and not the 501 here")
+    assert (error.size, str(error)) == (
+        501,
+        "the message is larger than the Kafka topic plant takes: 501 bytes, at most 500",
+    )
 
 
 def test_what_a_broker_rejects_is_a_limit_until_it_is_asked_again() -> None:
