@@ -89,7 +89,7 @@ class Producer:
         self._connecting = Connecting(
             options, self._health, max_records=max_records, client=client, find_server=find_server
         )
-        self._sizes = Sizes()
+        self._sizes = Sizes(compressed=options.compression_type is not None)
         self._clock = Clock()
         self._current: Generation | None = None
         self._retired: dict[Generation, asyncio.TimerHandle] = {}  # and what halts them

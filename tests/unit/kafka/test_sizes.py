@@ -20,7 +20,7 @@ def never(batch: Batch) -> int:
 
 
 def test_what_is_not_known_to_be_too_large_is_not_measured() -> None:
-    sizes = Sizes()
+    sizes = Sizes(compressed=False)
     batch = make_batch("plant", 0, [b"1" * 1000])
     assert sizes.check(batch, never) is None
     sizes.told({"plant", "yard"}, {"plant": batch.size + BATCH_HEADER, "yard": None})
@@ -28,7 +28,7 @@ def test_what_is_not_known_to_be_too_large_is_not_measured() -> None:
 
 
 def test_the_size_counts_that_a_broker_would_see() -> None:
-    sizes = Sizes()
+    sizes = Sizes(compressed=False)
     batch = make_batch("plant", 0, [b"1" * 1000])
     sizes.told({"plant"}, {"plant": 500})
     assert sizes.check(batch, lambda _: 500) is None
@@ -41,7 +41,7 @@ def test_the_size_counts_that_a_broker_would_see() -> None:
 
 
 def test_what_a_broker_rejects_is_a_limit_until_it_is_asked_again() -> None:
-    sizes = Sizes()
+    sizes = Sizes(compressed=False)
     batch = make_batch("plant", 0, [b"1" * 1000])
     sizes.told({"plant"}, {"plant": 10_000})
     sizes.rejected("plant", 700)
@@ -50,3 +50,10 @@ def test_what_a_broker_rejects_is_a_limit_until_it_is_asked_again() -> None:
     assert sizes.check(batch, lambda _: 699) is None
     sizes.told({"plant"}, {})
     assert sizes.check(batch, never) is None
+
+
+def test_what_may_grow_by_being_compressed_is_measured() -> None:
+    sizes = Sizes(compressed=True)
+    batch = make_batch("plant", 0, [b"1" * 1000])
+    sizes.told({"plant"}, {"plant": batch.size + BATCH_HEADER})
+    assert sizes.check(batch, lambda _: batch.size + BATCH_HEADER + 20) is not None
