@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import struct
 
+from adapter.errors import ProtocolError
+from adapter.reasons import ReasonCode
+
 FIN = 0x80
 MASKED = 0x80
 OPCODE = 0x0F
-LARGEST_DATA_OPCODE = 0x2  # continuation, text and binary; control frames hold 125 bytes at most
+LARGEST_DATA_OPCODE = 0x2  # continuation, text and binary
+LARGEST_CONTROL = 125  # bytes of a control frame; the library looks only when it has them all
 LENGTH = 0x7F
 IN_2_BYTES, IN_8_BYTES = 126, 127
 LARGEST_FRAME = 2**63 - 1  # "the most significant bit MUST be 0"
@@ -32,7 +36,7 @@ class FrameCutter:
         self._last = 0  # of the last fragment's, FIN and reserved bits
 
     def cut(self, data: bytes) -> bytes:
-        """The same payload in complete frames; errors are left to the library."""
+        """The same payload in complete frames. Raises ProtocolError; other errors are left to the library."""
         data = self._start + data
         self._start = b""
         pieces: list[bytes] = []
@@ -45,6 +49,8 @@ class FrameCutter:
                     self._start = data[pos:]
                     break
                 start, length, key = header
+                if data[pos] & OPCODE > LARGEST_DATA_OPCODE and length > LARGEST_CONTROL:
+                    raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a control frame of more than 125 bytes")
                 cut = end - start < length <= LARGEST_FRAME and data[pos] & OPCODE <= LARGEST_DATA_OPCODE
                 if cut and key:
                     self._first = data[pos] & ~FIN

@@ -84,7 +84,10 @@ class WebSocketLayer:
                 return
             data = rest
         protocol = self._protocol
-        protocol.receive_data(self._cutter.cut(data))
+        try:
+            protocol.receive_data(self._cutter.cut(data))
+        except ProtocolError as error:
+            self._fail(CloseCode.PROTOCOL_ERROR, error.text)
         frames = protocol.events_received()
         self._base.spent(len(frames) * FRAME)
         self._flush()  # pongs, and the answer to a Close, before a packet in these frames ends the connection
