@@ -70,7 +70,7 @@ class PipelineConfig:
     linger: float = 0.0
     retry_backoff: float = 0.1
     retry_backoff_max: float = 0.5
-    blocked_backoff: float = 1.5  # each try costs a producer; devices shall hear within 3 s that it goes on again
+    blocked_backoff: float = 1.0  # each try costs a producer; devices shall hear within 3 s that it goes on again
 
 
 class Pipeline:

@@ -132,10 +132,10 @@ def test_what_an_operator_has_to_put_right_is_tried_less_often_and_holds_up_no_o
     world.time.turn()
     world.kafka.answer(BlockedError("TOPIC_AUTHORIZATION_FAILED"))
     owner.publish(world.pipeline.lane("yard", 0), b"2")
-    world.time.advance(1.0)
+    world.time.advance(0.9)
     assert [batch.topic for batch in world.kafka.sent] == ["plant", "yard"]
     world.kafka.answer()
-    world.time.advance(1.0)
+    world.time.advance(0.2)
     assert [batch.topic for batch in world.kafka.sent] == ["plant", "yard", "plant"]
     world.kafka.answer()
     world.assert_nothing_left()
