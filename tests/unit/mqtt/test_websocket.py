@@ -166,9 +166,10 @@ async def test_after_an_mqtt_disconnect_the_adapter_says_goodbye() -> None:
         (b"\x83\x80\0\0\0\0", PROTOCOL_ERROR),
         (b"\x89\xfe\0\x7e\0\0\0\0" + bytes(126), PROTOCOL_ERROR),
         (b"\x09\x80\0\0\0\0", PROTOCOL_ERROR),
+        (b"\x89\xff\0\0\1\0\0\0\0\0" + bytes(4), PROTOCOL_ERROR),
         (b"\x82\xff" + b"\xff" * 8 + bytes(4), TOO_BIG),
     ],
-    ids=["unmasked", "continues nothing", "compressed", "unknown", "long ping", "cut ping", "giant"],
+    ids=["unmasked", "continues nothing", "compressed", "unknown", "long ping", "cut ping", "giant ping", "giant"],
 )
 async def test_frames_against_the_rules_end_the_connection(frames: bytes, code: bytes) -> None:
     site = Site()
