@@ -16,6 +16,7 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements/embedded.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing the adapter's dependencies in $(VENV), once; this takes a minute."
 	$(PIP_INSTALL) -r requirements/embedded.txt
 	@touch $@
 

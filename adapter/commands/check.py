@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 # In text, failures stand out.
 SHOWN = {verdict: verdict.value for verdict in Verdict} | {Verdict.FAILED: "FAILED"}
-COUNTED = SHOWN | {Verdict.WARNING: "warnings"}
 
 
 def add_parser(commands: Commands) -> None:
@@ -103,8 +102,13 @@ def as_text(findings: Sequence[Finding], _: int) -> str:
     """Return a line for each finding and a summary. Names of files and topics cannot break a line."""
     lines = [_line(finding) for finding in findings]
     counts = Counter(finding.verdict for finding in findings)
-    lines.append(", ".join(f"{counts[verdict]} {word}" for verdict, word in COUNTED.items()))
+    lines.append(", ".join(_counted(counts[verdict], verdict) for verdict in Verdict))
     return "\n".join(lines) + "\n"
+
+
+def _counted(count: int, verdict: Verdict) -> str:
+    plural = "s" if verdict is Verdict.WARNING and count != 1 else ""
+    return f"{count} {SHOWN[verdict]}{plural}"
 
 
 def _line(finding: Finding) -> str:

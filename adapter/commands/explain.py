@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from adapter.commands import exit_codes
+from adapter.commands import exit_codes, name_and_value, size
 from adapter.errors import ProtocolError
 from adapter.identity.naming import identity_of
 from adapter.model import PublishHeader, PublishProperties, RecordTemplate, Refusal
+from adapter.mqtt.publish_flow import RECORD_TOO_LARGE
 from adapter.mqtt.topic_names import decode_topic_name
 from adapter.reasons import UNAUTHORIZED, Reason
 from adapter.routing.explain import Explanation, explain
 from adapter.settings import load_settings
-from adapter.wiring import make_router
+from adapter.wiring import make_router, max_record_size
 
 if TYPE_CHECKING:
     import argparse
@@ -40,12 +42,13 @@ def add_parser(commands: Commands) -> None:
     )
     parser.add_argument("--client-id", metavar="ID", default="client", help="client identifier of the device")
     parser.add_argument("--retain", action="store_true", help="set the RETAIN flag")
-    parser.add_argument("--payload-size", type=int, metavar="BYTES", default=1, help="default: 1")
+    parser.add_argument("--payload-size", type=size, metavar="BYTES", default=1, help="default: 1")
     parser.add_argument("--content-type", metavar="TYPE", help="the Content Type property of MQTT 5.0")
     parser.add_argument("--message-expiry", type=int, metavar="SECONDS", help="the Message Expiry Interval of MQTT 5.0")
     parser.add_argument(
         "--user-property",
         metavar="NAME=VALUE",
+        type=name_and_value,
         action="append",
         default=[],
         help="a User Property of MQTT 5.0; repeatable",
@@ -65,26 +68,34 @@ def run(arguments: argparse.Namespace) -> int:
     properties = PublishProperties(
         content_type=arguments.content_type,
         message_expiry=arguments.message_expiry,
-        user_properties=tuple(_pair(text) for text in arguments.user_property),
+        user_properties=tuple(arguments.user_property),
     )
     header = PublishHeader(topic, arguments.qos, arguments.retain, properties)
     identity = identity_of(arguments.client_id, arguments.user, settings.auth.gateways)
     router = make_router(settings)
     letters = settings.kafka.dead_letter_topic
-    over_limit = _over_limit(topic, settings)
+    over_limit = _over_limit(header, arguments.payload_size, settings)
     if over_limit is None:
         explanation = explain(router, identity, header, arguments.payload_size)
     else:
         explanation = Explanation(None, over_limit, ())
     result = explanation.result
+    if isinstance(result, RecordTemplate) and result.overhead + arguments.payload_size > max_record_size(settings):
+        result = RECORD_TOO_LARGE
+        explanation = replace(explanation, result=result)
     if isinstance(result, RecordTemplate) or over_limit is not None or result.reason in UNAUTHORIZED:
         letters = None
     sys.stdout.write(_as_json(explanation, letters) if arguments.json else _as_text(explanation, letters))
     return exit_codes.OK if isinstance(result, RecordTemplate) else exit_codes.REFUSED
 
 
-def _over_limit(topic: str, settings: Settings) -> Refusal | None:
-    """Return why a topic never reaches a route, nor the dead-letter topic. The limits of `adapter.mqtt.lookups`."""
+def _over_limit(header: PublishHeader, payload_size: int, settings: Settings) -> Refusal | None:
+    """Return why a PUBLISH never reaches a route, nor the dead-letter topic: the limits of `adapter.mqtt`."""
+    packet, largest = _packet_size(header, payload_size), settings.mqtt.max_packet_size
+    if packet > largest:
+        text = f"the packet has {packet} bytes, ADAPTER_MQTT__MAX_PACKET_SIZE allows {largest}; the connection ends"
+        return Refusal(Reason.TOO_LARGE, text)
+    topic = header.topic
     size, longest = len(topic.encode()), settings.mqtt.max_topic_length
     if size > longest:
         return Refusal(Reason.BAD_TOPIC, f"the topic has {size} bytes, ADAPTER_MQTT__MAX_TOPIC_LENGTH allows {longest}")
@@ -94,9 +105,20 @@ def _over_limit(topic: str, settings: Settings) -> Refusal | None:
     return None
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name, value
+def _packet_size(header: PublishHeader, payload_size: int) -> int:
+    """Return the size of the PUBLISH: of MQTT 3.1.1, or of 5.0 if it has properties."""
+    properties = header.properties
+    content_type = properties.content_type
+    length = 0 if content_type is None else 3 + len(content_type.encode())
+    length += 0 if properties.message_expiry is None else 5
+    length += sum(5 + len(name.encode()) + len(value.encode()) for name, value in properties.user_properties)
+    length += _varint_size(length) if length else 0
+    length += 2 + len(header.topic.encode()) + (2 if header.qos else 0) + payload_size
+    return 1 + _varint_size(length) + length
+
+
+def _varint_size(value: int) -> int:
+    return max(1, -(-value.bit_length() // 7))
 
 
 def _as_json(explanation: Explanation, letters: str | None) -> str:

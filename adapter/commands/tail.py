@@ -11,7 +11,7 @@ import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-from adapter.commands import exit_codes
+from adapter.commands import exit_codes, name_and_value
 from adapter.errors import KafkaError
 from adapter.kafka import keep_aiokafka_off_stderr
 from adapter.kafka.tail import TailFilter, tail
@@ -44,7 +44,12 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--partition", type=int, metavar="N", help="only this partition")
     parser.add_argument("--key", help="only records with this key")
     parser.add_argument(
-        "--header", metavar="NAME=VALUE", action="append", default=[], help="only records with this header; repeatable"
+        "--header",
+        metavar="NAME=VALUE",
+        type=name_and_value,
+        action="append",
+        default=[],
+        help="only records with this header; repeatable",
     )
     parser.add_argument("--from-beginning", action="store_true", help="start with the oldest record, not with new ones")
     parser.add_argument("--count", type=int, metavar="N", help="stop after N records")
@@ -61,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
     except re.error as error:
         sys.stderr.write(f"--topic: not a regular expression: {error}\n")
         return exit_codes.USAGE
-    headers = tuple((name, value.encode()) for name, _, value in (text.partition("=") for text in arguments.header))
+    headers = tuple((name, value.encode()) for name, value in arguments.header)
     wanted = TailFilter(
         topics, arguments.partition, arguments.key.encode() if arguments.key is not None else None, headers
     )

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adapter.commands import exit_codes
+from adapter.commands import exit_codes, size
 from adapter.errors import KafkaError
 from adapter.kafka import keep_aiokafka_off_stderr
 from adapter.kafka.watch import TopicWatch
@@ -63,7 +63,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--window", type=int, default=20, metavar="N", help="unacknowledged at a time; default: 20")
     parser.add_argument("--rate", type=float, metavar="N", help="messages per second of all devices; default: no limit")
     parser.add_argument("--seconds", type=float, default=300, metavar="S", help="time limit; default: 300")
-    parser.add_argument("--payload-size", type=int, default=128, metavar="BYTES", help="at least; default: 128")
+    parser.add_argument("--payload-size", type=size, default=128, metavar="BYTES", help="at least; default: 128")
     parser.add_argument(
         "--qos", choices=("1", "mixed"), default="1", help="mixed: every fourth message with QoS 0; default: 1"
     )

@@ -47,7 +47,7 @@ QOS_0_PATIENCE = 0.5  # seconds
 
 _OVER_BUDGET = Refusal(Reason.BUDGET, "the buffers for Kafka are full")
 _TOO_MANY_UNRELEASED = Refusal(Reason.UNRELEASED, "too many QoS 2 messages wait for their PUBREL")
-_TOO_LARGE = Refusal(
+RECORD_TOO_LARGE = Refusal(
     Reason.TOO_LARGE,
     "with key and headers, the record exceeds ADAPTER_MQTT__MAX_PACKET_SIZE and ADAPTER_KAFKA__MAX_BATCH_SIZE",
 )
@@ -192,7 +192,7 @@ class PublishFlow(Answers):
                 record_size = stop - body + overhead
                 if run is not None:
                     if record_size > max_record_size:
-                        refusal = _TOO_LARGE
+                        refusal = RECORD_TOO_LARGE
                     elif body == stop or checked:
                         refusal = run.route.template.refuse_payload(stop - body)
                         if refusal is None and text and not is_text(data[body:stop]):

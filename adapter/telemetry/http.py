@@ -10,12 +10,14 @@ Every other path is an error, also in JSON.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import BadHttpMessage
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
@@ -36,6 +38,10 @@ CONNECTIONS = 32
 RENDER_INTERVAL = 0.1
 
 log = structlog.get_logger(__name__)
+
+# aiohttp logs a traceback for each request that is not HTTP or has too long a line, and anybody may send those.
+_aiohttp_log = logging.getLogger(f"{__name__}.aiohttp")
+_aiohttp_log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], BadHttpMessage)))
 
 
 class HttpEndpoint:
@@ -63,6 +69,7 @@ class HttpEndpoint:
         runner = web.AppRunner(
             app,
             access_log=None,
+            logger=_aiohttp_log,
             keepalive_timeout=KEEP_ALIVE,
             shutdown_timeout=STOP_TIMEOUT,
             max_line_size=LARGEST_LINE,

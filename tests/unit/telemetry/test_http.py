@@ -167,3 +167,14 @@ async def test_a_connection_that_stays_open_does_not_hold_up_stopping(served: Se
     async with asyncio.timeout(5):
         await served.endpoint.stop()
     writer.close()
+
+
+@pytest.mark.parametrize("request_", [b"GET /" + b"x" * 10_000 + b" HTTP/1.1\r\n\r\n", b"\x10\x0d\0\4MQTT\r\n\r\n"])
+async def test_what_is_no_request_is_refused_without_a_traceback_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture, request_: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.endpoint.port)
+    writer.write(request_)
+    assert (await reader.readline()).split()[1] == b"400"
+    writer.close()
+    assert not caplog.records
