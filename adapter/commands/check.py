@@ -46,6 +46,7 @@ def add_parser(commands: Commands) -> None:
         "--tenant", metavar="T", action="append", default=[], help="check the topics of this tenant; repeatable"
     )
     parser.add_argument("--topic", metavar="T", action="append", default=[], help="check this Kafka topic; repeatable")
+    parser.add_argument("--running", action="store_true", help="the adapter runs here: its ports are in use")
     parser.add_argument("--strict", action="store_true", help="treat warnings as failures")
     parser.add_argument(
         "--timeout",
@@ -82,7 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stderr.write("".join(f"{problem}\n" for problem in problems))
         return exit_codes.USAGE
     keep_aiokafka_off_stderr()  # its errors are among the findings
-    here = Here(time.time, hard_limit_of_open_files(), OTHER_FILES)
+    here = Here(time.time, hard_limit_of_open_files(), OTHER_FILES, arguments.running)
     findings = asyncio.run(preflight(settings, asked, here, arguments.timeout))
     bad = {Verdict.FAILED, Verdict.WARNING} if arguments.strict else {Verdict.FAILED}
     code = exit_codes.NOT_FIT if any(finding.verdict in bad for finding in findings) else exit_codes.OK

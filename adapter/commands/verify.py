@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from adapter.verify.report import Report
 
 PASSWORD = "VERIFY_PASSWORD"  # noqa: S105 - the name of a variable; ADAPTER_* are settings of the service
+QOS = {"1": (1,), "2": (2,), "mixed": (1, 1, 1, 0)}
 LEVELS = {"3.1.1": (4,), "5.0": (5,), "both": (4, 5)}
 
 
@@ -65,7 +66,7 @@ def add_parser(commands: Commands) -> None:
     parser.add_argument("--seconds", type=float, default=300, metavar="S", help="time limit; default: 300")
     parser.add_argument("--payload-size", type=size, default=128, metavar="BYTES", help="at least; default: 128")
     parser.add_argument(
-        "--qos", choices=("1", "mixed"), default="1", help="mixed: every fourth message with QoS 0; default: 1"
+        "--qos", choices=tuple(QOS), default="1", help="mixed: every fourth message with QoS 0; default: 1"
     )
     parser.add_argument(
         "--level", choices=tuple(LEVELS), default="both", help="MQTT version; default: both, alternating"
@@ -139,7 +140,7 @@ def _series(arguments: argparse.Namespace, host: str, port: int, device: str) ->
         level=levels[number % len(levels)],
         count=arguments.messages,
         window=arguments.window,
-        qos=(1,) if arguments.qos == "1" else (1, 1, 1, 0),
+        qos=QOS[arguments.qos],
         pause=arguments.devices / arguments.rate if arguments.rate else 0.0,
         username=arguments.username.format_map(names) if arguments.username else None,
         password=_password() if arguments.username else None,

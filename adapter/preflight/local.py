@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
@@ -29,12 +30,15 @@ class Listener:
     port: int | None
 
 
-def check_ports(listeners: Sequence[Listener]) -> Iterator[Finding]:
-    """Check whether all listeners could listen at once; `host` may be several addresses separated by commas."""
+def check_ports(listeners: Sequence[Listener], *, running: bool = False) -> Iterator[Finding]:
+    """Check whether all listeners could listen at once; `host` may be several addresses separated by commas.
+
+    If the adapter is `running`, its ports are in use.
+    """
     for number, listener in enumerate(listeners):
         rival = next((other for other in listeners[:number] if _collide(listener, other)), None)
         if rival is None:
-            yield _check_port(listener.variable, listener.host, listener.port)
+            yield _check_port(listener.variable, listener.host, listener.port, running=running)
         else:
             text = f"{listener.port} is also the port of {rival.variable}"
             yield failed("port", listener.variable, text, f"set {listener.variable} to another port")
@@ -47,7 +51,7 @@ def _collide(one: Listener, other: Listener) -> bool:
     return bool(mine & others or (mine | others) & EVERY_ADDRESS)
 
 
-def _check_port(variable: str, host: str, port: int | None) -> Finding:
+def _check_port(variable: str, host: str, port: int | None, *, running: bool) -> Finding:
     """Check whether the port could be listened on, but only bind it: a listener would accept connections meanwhile."""
     if port is None:
         return ok("port", variable, "empty: off")
@@ -56,8 +60,13 @@ def _check_port(variable: str, host: str, port: int | None) -> Finding:
         for one in host.split(","):
             _bind(one, port)
     except OSError as error:
-        fix = f"stop what listens there (the adapter itself, if it runs), or set {variable} to another port"
+        if running and error.errno == errno.EADDRINUSE:
+            return ok("port", variable, f"{address} is in use")
+        fix = f"stop what listens there (if it is the adapter, use --running), or set {variable} to another port"
         return failed("port", variable, f"{address} cannot be used ({os.strerror(error.errno or 0)})", fix)
+    if running and port:
+        text = f"{address} is free, so no adapter with these settings is running"
+        return warning("port", variable, text, "start it, or leave out --running")
     return ok("port", variable, f"{address} is free")
 
 

@@ -34,11 +34,15 @@ INTENDED = "change it, unless this is intended"
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """This machine: its clock (seconds since the epoch), its limit of open files, and files besides connections."""
+    """This machine: its clock (seconds since the epoch), its limit of open files, and files besides connections.
+
+    `running` is whether the adapter runs here already.
+    """
 
     clock: Callable[[], float]
     open_files: int
     other_files: int
+    running: bool = False
 
 
 async def preflight(settings: Settings, asked: Asked, here: Here, limit: float) -> list[Finding]:
@@ -83,7 +87,7 @@ def _machine(settings: Settings, here: Here) -> Iterator[Finding]:
         Listener("ADAPTER_WSS__PORT", settings.wss.host, settings.wss.port),
         Listener("ADAPTER_HTTP__PORT", settings.http.host, settings.http.port),
     ]
-    yield from check_ports(listeners)
+    yield from check_ports(listeners, running=here.running)
     yield from check_open_files(settings.mqtt.max_connections, here.other_files, here.open_files)
 
 

@@ -5,7 +5,9 @@ It deliberately does not use the adapter's codec: a proof must not share the mis
 
 from __future__ import annotations
 
-CONNACK, PUBACK, PINGRESP, DISCONNECT_TYPE = 2, 4, 13, 14
+from adapter.reasons import ReasonCode
+
+CONNACK, PUBACK, PUBREC, PUBCOMP, PINGRESP, DISCONNECT_TYPE = 2, 4, 5, 7, 13, 14
 PINGREQ = b"\xc0\x00"
 DISCONNECT = b"\xe0\x00"
 MQTT_5 = 5
@@ -16,6 +18,14 @@ DEFAULT_RECEIVE_MAXIMUM = 65_535
 _LENGTHS = {0x11: 4, 0x12: -1, 0x13: 2, 0x15: -1, 0x16: -1, 0x1A: -1, 0x1C: -1, 0x1F: -1, 0x21: 2, 0x22: 2}
 _LENGTHS |= {0x24: 1, 0x25: 1, 0x27: 4, 0x28: 1, 0x29: 1, 0x2A: 1}
 _USER_PROPERTY = 0x26
+# 3.1.1 section 3.2.2.3.
+_RETURN_CODES = {
+    1: "unacceptable protocol version",
+    2: "identifier rejected",
+    3: "server unavailable",
+    4: "bad user name or password",
+    5: "not authorized",
+}
 
 
 def _varint(value: int) -> bytes:
@@ -51,6 +61,20 @@ def publish(  # noqa: PLR0913 - the parts of a packet
     body += packet_id.to_bytes(2, "big") if qos else b""
     body += b"\x00" if level == MQTT_5 else b""
     return bytes((0x30 | (0x08 if dup else 0) | qos << 1,)) + _varint(len(body) + len(payload)) + body + payload
+
+
+def pubrel(packet_id: int) -> bytes:
+    """Encode a PUBREL that reports success."""
+    return b"\x62\x02" + packet_id.to_bytes(2, "big")
+
+
+def name_of(code: int, level: int = MQTT_5) -> str:
+    """Return a return code of a 3.1.1 CONNACK, or a reason code of MQTT 5.0, with its name in the standard."""
+    if level == MQTT_5:
+        name = ReasonCode(code).name.replace("_", " ").lower() if code in set(ReasonCode) else ""
+    else:
+        name = _RETURN_CODES.get(code, "")
+    return f"0x{code:02x} ({name})" if name else f"0x{code:02x}"
 
 
 def receive_maximum(connack: bytes, level: int) -> int:

@@ -33,7 +33,7 @@ class MqttRefusedError(AdapterError):
 class Series:
     """What one device publishes: `count` messages at least `pause` seconds apart, cycling through `qos`.
 
-    It begins with one message in flight, until `checks` PUBACKs are checked, each before the next message is sent.
+    It begins with one message in flight, until `checks` PUBACKs or PUBRECs are checked, each before the next message.
     """
 
     host: str
@@ -69,15 +69,18 @@ class Publisher:
     def __init__(self, series: Series, witness: Witness, at_will: asyncio.Event) -> None:
         self.series = series
         self.story = Story(series.name)
-        self.latencies: list[float] = []  # seconds from the first PUBLISH to its PUBACK
+        self.latencies: list[float] = []  # seconds from the first PUBLISH to its PUBACK or PUBREC
         self.returns = 0
-        self.codes: dict[int, int] = {}  # reason code of 0x80 or more → number of PUBACKs and DISCONNECTs with it
+        self.codes: dict[
+            int, int
+        ] = {}  # reason code of 0x80 or more → number of PUBACKs, PUBRECs and DISCONNECTs with it
         self._witness = witness
         self._at_will = at_will
         self._checks_left = series.checks
         self._next = 1
         self._sent_at: dict[int, float] = {}
         self._owed: dict[int, int] = {}  # packet identifier → number, on this connection
+        self._unreleased: set[int] = set()  # packet identifiers with a PUBREC and no PUBCOMP, on this connection
         self._changed = asyncio.Event()
         self._reader: asyncio.StreamReader
         self._writer: asyncio.StreamWriter
@@ -134,7 +137,8 @@ class Publisher:
             raise MqttUnreachableError(f"the server answered a CONNECT with packet type {kind}")
         if body[1]:
             self._writer.close()
-            raise MqttRefusedError(f"the CONNECT of {series.username or series.name} was refused: code 0x{body[1]:02x}")
+            why = packets.name_of(body[1], series.level)
+            raise MqttRefusedError(f"the CONNECT of {series.username or series.name} was refused: {why}")
         self._window = min(series.window, packets.receive_maximum(body, series.level))
 
     async def _connected(self) -> None:
@@ -142,6 +146,7 @@ class Publisher:
         self.story.connected()
         again = self.story.unanswered
         self._owed.clear()
+        self._unreleased.clear()
         tasks = [asyncio.create_task(job) for job in (self._listen(), self._ping(), self._publish(again))]
         listening, _, publishing = tasks
         try:
@@ -159,7 +164,7 @@ class Publisher:
     async def _publish(self, again: list[int]) -> None:
         series = self.series
         for number in again:
-            await self._send(number, 1, dup=True)
+            await self._send(number, self.story.published[number], dup=True)
         while self._next <= series.count:
             number = self._next
             checked = self.checking and not self._at_will.is_set()
@@ -172,11 +177,11 @@ class Publisher:
                     self._checks_left -= await self._witness.check(series.name, number)
             if series.pause:
                 await asyncio.sleep(series.pause)
-        await self._wait_until(lambda: not self._owed)
+        await self._wait_until(lambda: not self._owed and not self._unreleased)
 
     async def _send(self, number: int, qos: int, *, dup: bool) -> None:
         if qos:
-            await self._wait_until(lambda: len(self._owed) < self._window)
+            await self._wait_until(lambda: len(self._owed) + len(self._unreleased) < self._window)
             self._owed[_packet_id(number)] = number
         self._next = max(self._next, number + 1)
         self.story.sent(number, qos)
@@ -198,8 +203,15 @@ class Publisher:
         while True:
             kind, body = await self._packet()
             code = body[2] if len(body) > 2 else 0  # noqa: PLR2004 - behind the packet identifier
-            if kind == packets.PUBACK:
-                self._answered(self._owed.pop(int.from_bytes(body[:2], "big"), 0), code)
+            packet_id = int.from_bytes(body[:2], "big")
+            if kind == packets.PUBREC and code < packets.FAILED:
+                self._unreleased.add(packet_id)
+                self._writer.write(packets.pubrel(packet_id))
+            if kind in {packets.PUBACK, packets.PUBREC}:
+                self._answered(self._owed.pop(packet_id, 0), code)
+            elif kind == packets.PUBCOMP:
+                self._unreleased.discard(packet_id)
+                self._changed.set()
             elif kind == packets.DISCONNECT_TYPE and body:
                 self.codes[body[0]] = self.codes.get(body[0], 0) + 1
 

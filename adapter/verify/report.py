@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from adapter.verify.packets import name_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -88,7 +90,7 @@ class Report:
             ("messages published", f"{verdict.messages} in {self.seconds:.1f} s"),
             ("acknowledged", verdict.acknowledged),
             ("refused by the adapter", self.refused),
-            ("QoS 1 without an answer", self.unanswered),
+            ("QoS 1 and 2 without an answer", self.unanswered),
             ("QoS 0 not in Kafka", self.qos_0_not_there),
             ("records read back", verdict.records),
             ("reconnections", self.returns),
@@ -104,7 +106,7 @@ class Report:
         for name, times in (("PUBLISH to PUBACK, ms", self.puback), ("PUBLISH to consumer, ms", self.consumer)):
             if times is not None:
                 rows.append((name, f"p50 {times.p50}  p90 {times.p90}  p99 {times.p99}  max {times.max}"))
-        rows += [(f"answers with reason code 0x{code:02x}", count) for code, count in sorted(self.codes.items())]
+        rows += [(f"answers {name_of(code)}", count) for code, count in sorted(self.codes.items())]
         lines = [f"{name:<42}{value}" for name, value in rows]
         if self.interrupted:
             lines.append("Interrupted: this is about what was published until then.")

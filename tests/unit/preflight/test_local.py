@@ -31,6 +31,16 @@ def test_a_port_in_use_fails() -> None:
     assert finding.text == f"127.0.0.1:{port} cannot be used (Address already in use)"
 
 
+def test_the_ports_of_a_running_adapter_are_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        listener = Listener("X", "127.0.0.1", server.getsockname()[1])
+        [used] = check_ports([listener], running=True)
+    [free] = check_ports([listener], running=True)
+    assert (used.verdict, free.verdict) == (Verdict.OK, Verdict.WARNING)
+    for other in (Listener("X", "127.0.0.1", 0), Listener("X", "127.0.0.1", None)):
+        assert [one.verdict for one in check_ports([other], running=True)] == [Verdict.OK]
+
+
 def test_an_address_of_another_machine_fails() -> None:
     assert port_of("192.0.2.1", free_port()).verdict is Verdict.FAILED
 

@@ -33,3 +33,11 @@ def test_credentials_stand_in_the_connect() -> None:
 def test_the_receive_maximum_of_a_5_0_connack_is_found(connack: bytes, expected: int) -> None:
     assert packets.receive_maximum(connack, 5) == expected
     assert packets.receive_maximum(b"\x00\x00", 4) == 65_535
+
+
+@pytest.mark.parametrize(
+    ("code", "level", "name"),
+    [(5, 4, "0x05 (not authorized)"), (0x87, 5, "0x87 (not authorized)"), (6, 4, "0x06"), (0xFF, 5, "0xff")],
+)
+def test_codes_have_the_names_of_the_standard(code: int, level: int, name: str) -> None:
+    assert packets.name_of(code, level) == name
