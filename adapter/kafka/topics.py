@@ -23,9 +23,6 @@ ASK_AGAIN = 1.0
 # A topic that was just created may be missing from the first answer, as may all topics of a broker that just started.
 # So a single answer without a topic, or with fewer partitions, proves nothing.
 LOOKS = 2
-# So long nobody asks again about a topic that was looked for and not found; for so many topics.
-MISSING_SECONDS = 1.0
-MISSING_TOPICS = 1000
 
 
 class Metadata(Protocol):
@@ -66,7 +63,6 @@ class Topics:
         self._learning: asyncio.Task[None] | None = None
         self._counts: dict[str, int] = {}
         self._missed: dict[str, int] = {}  # known topics: how many answers in a row lacked them, or partitions of them
-        self._missing: dict[str, float] = {}  # topics that were not found: when; the oldest first
         self._wanted: set[str] = set()  # what the next question is about
         self._all_wanted = False
         self._asked = float("-inf")
@@ -99,8 +95,6 @@ class Topics:
         count = self.partition_count(topic)
         if count is None and self._create is not None:
             await self._create(topic)
-        elif count is None and _now() - self._missing.get(topic, float("-inf")) < MISSING_SECONDS:
-            return None
         for _ in range(LOOKS):
             if count is None:
                 if self._metadata.partitions(topic) is None:
@@ -110,11 +104,6 @@ class Topics:
                 if count is None and self._learning is not None:
                     await asyncio.shield(self._learning)
                     count = self.partition_count(topic)
-        self._missing.pop(topic, None)
-        if count is None:
-            self._missing[topic] = _now()
-            if len(self._missing) > MISSING_TOPICS:
-                del self._missing[next(iter(self._missing))]
         return count
 
     def _learn(self, topics: Iterable[str]) -> None:

@@ -13,7 +13,7 @@ from aiokafka.structs import TopicPartition
 from adapter.errors import ProducerLostError, RejectedError, TransientKafkaError
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
-from adapter.kafka.topics import MISSING_SECONDS, Topics
+from adapter.kafka.topics import Topics
 from tests.support.batches import ARRIVED_MS, Sent, deliver, first_occurrences, make_batch, send
 from tests.support.records import Record, read_all
 from tests.support.until import until
@@ -330,7 +330,6 @@ async def test_new_topics_more_partitions_and_deletions_are_noticed(
         await topics.start()
         assert await topics.find(topic) is None
         kafka.create_topic(topic, 2)
-        await asyncio.sleep(MISSING_SECONDS)
         assert await topics.find(topic) == 2
         kafka.add_partitions(topic, 5)
         await until(lambda: bool(changes))
