@@ -201,7 +201,8 @@ class Pipeline:
                 if isinstance(error, ProducerLostError):
                     self.counters.resubmitted += batch.count
                 self._back_off(lane, self._config.blocked_backoff if isinstance(error, BlockedError) else 0.0)
-            self.budget.release(given_up)
+            if given_up:
+                self.budget.release(given_up)
         if lane.state is LaneState.WAITING:
             self._send_next(lane)
         if self._when_idle:
@@ -349,7 +350,8 @@ class Pipeline:
                 given_up = batch.strip()
                 if not batch.runs:
                     lane.finish_batch()
-                self.budget.release(given_up)
+                if given_up:
+                    self.budget.release(given_up)
         overdue = lane.overdue(arrived_before)
         if overdue:
             self._fail(lane, overdue, waiting)
