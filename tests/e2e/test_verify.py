@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -137,7 +138,10 @@ def test_when_interrupted_it_reports_on_what_was_published(
 def test_before_it_publishes_ctrl_c_ends_it_quietly() -> None:
     """Also while modules are imported: the first signal may come at any time."""
     for seconds in (0.15, 0.3, 2.0):
-        with Running("verify", KAFKA__BOOTSTRAP_SERVERS="192.0.2.1:9092") as running:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as silent,  # takes connections, and never answers
+            Running("verify", KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{silent.getsockname()[1]}") as running,
+        ):
             time.sleep(seconds)
             assert running.end(signal.SIGINT) == 130
             assert "Traceback" not in running.stderr
