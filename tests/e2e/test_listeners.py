@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -110,10 +111,11 @@ def test_a_unix_socket_takes_devices_too(site: Site) -> None:
 def test_a_listener_has_as_many_addresses_as_it_is_told(site: Site) -> None:
     for address in ("127.0.0.1", "::1"):
         client = Client(CallbackAPIVersion.VERSION2, transport="websockets")
+        connected = threading.Event()
+        client.on_connect = lambda *_, event=connected: event.set()
         client.connect(address, site.ports["ws"])
         client.loop_start()
-        client.publish("nowhere", b"", 0).wait_for_publish(SECONDS)
-        assert client.is_connected()
+        assert connected.wait(SECONDS)
         client.disconnect()
         client.loop_stop()
 
