@@ -73,6 +73,12 @@ class Running:
             assert time.monotonic() < deadline, f"{text!r} is not in:\n{self.stdout}{self.stderr}"
             time.sleep(0.02)
 
+    def catches(self, number: int) -> bool:
+        """Whether it has a handler for this signal."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
     def end(self, number: int) -> int:
         """Send a signal; returns the exit code."""
         self.process.send_signal(number)
