@@ -9,16 +9,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.model import NO_PROPERTIES, PublishHeader, Refusal, Route
+from adapter.model import PublishHeader, Refusal, Route
 from adapter.mqtt.pause import Pause
-from adapter.mqtt.publish import decode_publish_properties
 from adapter.mqtt.topic_names import decode_topic_name
 from adapter.mqtt.turns import LOOKUP
 from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from adapter.model import Identity, PublishProperties
     from adapter.mqtt.ports import LookUp
     from adapter.mqtt.session import Session
@@ -46,7 +43,7 @@ def topic_name(topic: bytes) -> str:
 class Lookups:
     """The look-ups of one open session."""
 
-    __slots__ = ("_cache", "_identity", "_look_up", "_resolved", "_session", "paid", "parse")
+    __slots__ = ("_cache", "_identity", "_look_up", "_resolved", "_session", "paid")
 
     def __init__(self, session: Session, identity: Identity) -> None:
         self._session = session
@@ -55,20 +52,19 @@ class Lookups:
         self._look_up: LookUp | None = None
         self._resolved: tuple[Key, Route | Refusal] | None = None
         self.paid = False  # for the turn of the next look-up, with the parsing of its properties
-        self.parse: Callable[[bytes], PublishProperties] = decode_publish_properties  # decodes a property list
 
-    def route(self, key: Key) -> Route | Refusal | None:
+    def route(self, key: Key, properties: PublishProperties) -> Route | Refusal | None:
         """The route of a message, or its refusal; None: the connection waits, and will ask again.
 
         Raises ProtocolError.
         """
         route = self._cache.get(key)
         if route is None or route.lane.retired:
-            return self._resolve(key)
+            return self._resolve(key, properties)
         return route
 
-    def _resolve(self, key: Key) -> Route | Refusal | None:
-        kind, topic, properties = key
+    def _resolve(self, key: Key, properties: PublishProperties) -> Route | Refusal | None:
+        kind, topic, raw = key
         frontend = self._session.frontend
         result = self._take_resolved(key)
         if result is None:
@@ -82,17 +78,16 @@ class Lookups:
                 return self._limited(Limit.TOPIC_LENGTH, _TOPIC_TOO_LONG)
             if topic.count(b"/") >= config.limits.topic_levels:
                 return self._limited(Limit.TOPIC_LEVELS, _TOPIC_TOO_DEEP)
-            parsed = self.parse(properties) if properties else NO_PROPERTIES
-            if len(parsed.user_properties) > config.limits.user_properties:
+            if len(properties.user_properties) > config.limits.user_properties:
                 return self._limited(Limit.USER_PROPERTIES, _TOO_MANY_PROPERTIES)
-            header = PublishHeader(name, (kind & QOS_BITS) >> 1, bool(kind & RETAIN), parsed)
+            header = PublishHeader(name, (kind & QOS_BITS) >> 1, bool(kind & RETAIN), properties)
             found = frontend.gate.resolve(self._identity, header, partial(self._on_resolved, key))
             if not isinstance(found, Route | Refusal):
                 self._look_up = found
                 self._session.pause(Pause.LOOKUP)
                 return None
             result = found
-        if isinstance(result, Route) and len(topic) + len(properties) <= LARGEST_REMEMBERED:
+        if isinstance(result, Route) and len(topic) + len(raw) <= LARGEST_REMEMBERED:
             if len(self._cache) >= frontend.config.routes_cached:
                 del self._cache[next(iter(self._cache))]
             self._cache[key] = result

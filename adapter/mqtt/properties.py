@@ -121,7 +121,6 @@ _READ: dict[Form, Callable[[Reader], Any]] = {
     Form.VARINT: Reader.varint,
     Form.TEXT: Reader.text,
     Form.BINARY: Reader.binary,
-    Form.PAIR: Reader.pair,
 }
 # The forms of the properties that the server sends.
 _WRITE: dict[Form, Callable[[Any], bytes]] = {
@@ -152,7 +151,12 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
     """Decode a property list to the end of `reader`. Raises ProtocolError (2.2.2.2 and 4.13 say with which code)."""
     values: dict[Property, Any] = {}
     user: list[tuple[str, str]] = []
-    while not reader.at_end:
+    while True:
+        user += reader.pairs(Property.USER_PROPERTY, MAX_USER_PROPERTIES + 1 - len(user))  # every packet may have them
+        if len(user) > MAX_USER_PROPERTIES:
+            raise LimitError(ReasonCode.QUOTA_EXCEEDED, Limit.USER_PROPERTIES, "too many user properties")
+        if reader.at_end:
+            return Properties(values, tuple(user))
         identifier = reader.varint()
         rule = _RULES.get(identifier)
         if rule is None or packet not in rule.packets:
@@ -162,11 +166,6 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
             raise MalformedPacketError(text)
         name = Property(identifier)
         value = _READ[rule.form](reader)
-        if rule.form is Form.PAIR:
-            user.append(value)
-            if len(user) > MAX_USER_PROPERTIES:
-                raise LimitError(ReasonCode.QUOTA_EXCEEDED, Limit.USER_PROPERTIES, "too many user properties")
-            continue
         if name in values:
             raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"property 0x{identifier:02x} appears twice")
         if rule.form is Form.FLAG and value > 1:
@@ -174,7 +173,6 @@ def decode_properties(reader: Reader, packet: int) -> Properties:
         if rule.zero is not None and value == 0:
             raise ProtocolError(rule.zero, f"property 0x{identifier:02x} is 0")
         values[name] = value
-    return Properties(values, tuple(user))
 
 
 def encode_property(name: Property, value: Any) -> bytes:

@@ -14,7 +14,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapter.errors import LimitError, MalformedPacketError, ProtocolError
-from adapter.model import ACKNOWLEDGED, PAYLOAD_REFUSALS, DeliveryStatus, EmptyPayload, Outcome, Refusal, Route, Run
+from adapter.model import (
+    ACKNOWLEDGED,
+    NO_PROPERTIES,
+    PAYLOAD_REFUSALS,
+    DeliveryStatus,
+    EmptyPayload,
+    Outcome,
+    Refusal,
+    Route,
+    Run,
+)
 from adapter.mqtt.ack_window import Answer
 from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.connect import MQTT_5
@@ -29,7 +39,7 @@ from adapter.mqtt.turns import LOOKUP, REPEATED, size_cost
 from adapter.reasons import Limit, Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from adapter.model import Identity
+    from adapter.model import Identity, PublishProperties
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
 
@@ -86,6 +96,7 @@ class PublishFlow(Answers):
         claimed_at = -1  # where the last QoS 2 packet stands that has put its identifier in use
         text = checked = False  # whether the payloads of the run must be UTF-8; whether each has to be looked at
         topic = last_topic = properties = last_properties = packet_id = b""
+        parsed = NO_PROPERTIES  # set when `properties` is
         try:
             while end - pos >= SHORTEST:
                 first = data[pos]
@@ -130,7 +141,7 @@ class PublishFlow(Answers):
                         prefix = self._prefix(data, topic, body, stop)
                         if prefix is None:
                             break
-                        topic, properties, body = prefix
+                        topic, properties, parsed, body = prefix
                     else:
                         properties = b""
                         body += 1
@@ -164,7 +175,7 @@ class PublishFlow(Answers):
                     kind = first & ~DUP
                     found = None
                     if not first & DUP or self._has_turn():
-                        found = self._lookups.route((kind, topic, properties))
+                        found = self._lookups.route((kind, topic, properties), parsed if properties else NO_PROPERTIES)
                     if isinstance(found, Route):
                         if first & DUP:
                             last_first = 0  # each is compared by itself
@@ -185,7 +196,7 @@ class PublishFlow(Answers):
                         run = began
                         overhead = run.route.overhead
                         size = 0
-                        text = bool(properties) and self._is_text(properties)
+                        text = bool(properties) and parsed.payload_format == 1 and config.check_payload_format
                         checked = text or run.route.template.empty_payload is EmptyPayload.REQUIRED
                     else:
                         refusal = began
@@ -271,30 +282,27 @@ class PublishFlow(Answers):
         route.lane.put(run)
         return True
 
-    def _prefix(self, data: bytes, topic: bytes, at: int, stop: int) -> tuple[bytes, bytes, int] | None:
-        """See `PublishPrefixes`; None: this turn of the event loop has no room for a new property list."""
+    def _prefix(
+        self, data: bytes, topic: bytes, at: int, stop: int
+    ) -> tuple[bytes, bytes, PublishProperties, int] | None:
+        """The topic, the properties, raw and decoded, and where they end; see `PublishPrefixes`.
+
+        None: this turn of the event loop has no room for a new property list.
+        """
         if self._prefixes is None:
             config = self._frontend.config
             self._prefixes = PublishPrefixes(config.topic_alias_maximum, config.max_topic_length, config.routes_cached)
-            self._lookups.parse = self._prefixes.parsed
         prefixes = self._prefixes
         reader = Reader(data, at, stop)
         properties = reader.take(reader.varint())
-        if not prefixes.knows(properties):
+        parsed = prefixes.known(properties)
+        if parsed is None:
             if not self._frontend.turns.take(max(LOOKUP, size_cost(len(properties)))):
                 self._session.yield_turn()
                 return None
             self._lookups.paid = True
-        return prefixes.topic(topic, properties), properties, reader.pos
-
-    def _is_text(self, properties: bytes) -> bool:
-        """Whether payloads must be UTF-8: the Payload Format Indicator says so, and the operator wants it checked."""
-        prefixes = self._prefixes
-        return (
-            self._frontend.config.check_payload_format
-            and prefixes is not None
-            and prefixes.parsed(properties).payload_format == 1
-        )
+            parsed = prefixes.decode(properties)
+        return prefixes.topic(topic, parsed), properties, parsed, reader.pos
 
     def _begin(self, route: Route, qos: int) -> Run | Refusal | None:
         """A new run, or a refusal; None: the connection waits, and the packet will be taken again."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from adapter.errors import ProtocolError
-from adapter.model import NO_PROPERTIES, PublishProperties
 from adapter.mqtt.publish import decode_publish_properties
 from adapter.reasons import ReasonCode
+
+if TYPE_CHECKING:
+    from adapter.model import PublishProperties
 
 # Bytes of all property lists of one connection that are cached; decoded, the shortest user properties take twenty times
 # as much.
@@ -28,29 +32,25 @@ class PublishPrefixes:
         self._parsed: dict[bytes, PublishProperties] = {}
         self._size = 0  # of its keys
 
-    def knows(self, properties: bytes) -> bool:
-        """Whether a property list need not be decoded."""
-        return properties in self._parsed or not properties
-
-    def topic(self, topic: bytes, properties: bytes) -> bytes:
+    def topic(self, topic: bytes, properties: PublishProperties) -> bytes:
         """The topic of a message: the packet's own, or the one of its alias. Raises ProtocolError."""
-        alias = self.parsed(properties).topic_alias
+        alias = properties.topic_alias
         return topic if alias is None else self._stands_for(alias, topic)
 
-    def parsed(self, properties: bytes) -> PublishProperties:
-        """Decode a property list, without its length. Raises ProtocolError."""
-        if not properties:
-            return NO_PROPERTIES
-        parsed = self._parsed.get(properties)
-        if parsed is None:
-            parsed = decode_publish_properties(properties)
-            if len(properties) > REMEMBERED:
-                return parsed
-            self._size += len(properties)
-            if len(self._parsed) >= self._most or self._size > REMEMBERED:
-                self._parsed.clear()
-                self._size = len(properties)
-            self._parsed[properties] = parsed
+    def known(self, properties: bytes) -> PublishProperties | None:
+        """This property list, without its length, if it need not be decoded."""
+        return self._parsed.get(properties)
+
+    def decode(self, properties: bytes) -> PublishProperties:
+        """Decode a property list that is not `known`. Raises ProtocolError."""
+        parsed = decode_publish_properties(properties)
+        if len(properties) > REMEMBERED:
+            return parsed
+        self._size += len(properties)
+        if len(self._parsed) >= self._most or self._size > REMEMBERED:
+            self._parsed.clear()
+            self._size = len(properties)
+        self._parsed[properties] = parsed
         return parsed
 
     def _stands_for(self, alias: int, topic: bytes) -> bytes:

@@ -35,7 +35,7 @@ USUAL = 1024  # bytes
 
 
 def size_cost(size: int) -> int:
-    """The cost of a packet or property list by its bytes: the shortest user properties are five, and take 1.3 µs.
+    """The cost of a packet or property list by its bytes: the shortest user properties are five, and take 0.3 µs.
 
     What is larger than usual costs more than it takes: honest devices need it rarely.
     """

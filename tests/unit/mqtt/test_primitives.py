@@ -68,17 +68,36 @@ def test_any_bytes_are_the_string_that_they_encode_or_malformed(raw: bytes) -> N
 
 
 def test_values_are_read_one_after_the_other() -> None:
-    reader = Reader(bytes.fromhex("07 0102 01020304 0002ff00 000161 000162000163 8001 000a"))
+    reader = Reader(bytes.fromhex("07 0102 01020304 0002ff00 000161 26000162000163260000000164 8001 000a"))
     assert reader.u8() == 7
     assert reader.u16() == 0x0102
     assert reader.u32() == 0x01020304
     assert reader.binary() == b"\xff\x00"
     assert reader.text() == "a"
-    assert reader.pair() == ("b", "c")
+    assert reader.pairs(0x26, 9) == [("b", "c"), ("", "d")]
     assert reader.varint() == 128
     assert reader.packet_id() == b"\x00\x0a"
     assert reader.at_end
     reader.finish()
+
+
+def pairs(reader: Reader) -> list[tuple[str, str]]:
+    return reader.pairs(0x26, 9)
+
+
+def test_pairs_end_at_the_most_that_are_wanted_and_where_the_reader_ends() -> None:
+    data = bytes.fromhex("260000000026000000002600000000")
+    reader = Reader(data)
+    assert reader.pairs(0x26, 2) == [("", "")] * 2
+    assert reader.pos == 10
+    with pytest.raises(MalformedPacketError):
+        Reader(data, 0, 9).pairs(0x26, 2)
+
+
+@pytest.mark.parametrize("raw", ["260001800000", "260000000180", "260001000000", "260000000100"])
+def test_the_texts_of_pairs_are_checked(raw: str) -> None:
+    with pytest.raises(MalformedPacketError):
+        pairs(Reader(bytes.fromhex(raw)))
 
 
 @pytest.mark.parametrize(
@@ -90,8 +109,12 @@ def test_values_are_read_one_after_the_other() -> None:
         (Reader.binary, "00"),
         (Reader.binary, "000261"),
         (Reader.text, "000261"),
-        (Reader.pair, "000161"),
-        (Reader.pair, "000161000262"),
+        (pairs, "26"),
+        (pairs, "2600"),
+        (pairs, "260001"),
+        (pairs, "26000161"),
+        (pairs, "2600016100"),
+        (pairs, "26000161000262"),
         (Reader.varint, ""),
         (Reader.varint, "80"),
         (Reader.varint, "ffffff"),
