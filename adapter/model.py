@@ -271,9 +271,6 @@ def no_dead_letters(_template: RecordTemplate, refusal: Refusal) -> Refusal:
 # are at most 5 + 1 + 5 + 5 + 5 + 5 + 5 bytes; `creation-time` takes 2 + 13 + 13; a header's two lengths at most 3 each.
 RECORD_OVERHEAD = 31 + 28
 HEADER_OVERHEAD = 6
-# How much of it a record may not need: each of these numbers takes a byte at the least.
-RECORD_SLACK = 31 - 7
-HEADER_SLACK = 4
 
 
 @lru_cache(maxsize=16)
@@ -330,12 +327,6 @@ class Run:
     def held(self) -> int:
         """Bytes of the byte budget that it takes while it is pending."""
         return self.size + RUN_MEMORY
-
-    @property
-    def least_size(self) -> int:
-        """Bytes that its records take at the least; `size` is never too few."""
-        slack = RECORD_SLACK + HEADER_SLACK * (len(self.route.template.headers) + 1)
-        return self.size - slack * len(self.payloads)
 
     def headers(self) -> list[Header]:
         """The headers of each of its records, in the order of the record contract."""

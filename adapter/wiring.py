@@ -151,7 +151,6 @@ def pipeline_config(settings: Settings) -> PipelineConfig:
         max_batch_size=kafka.max_batch_size - BATCH_HEADER,
         delivery_timeout=kafka.delivery_timeout_ms / 1000,
         linger=kafka.linger_ms / 1000,
-        compressed=kafka.compression_type is not Compression.NONE,
     )
 
 

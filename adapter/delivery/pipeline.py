@@ -62,11 +62,10 @@ DROPPED_AT_SHUTDOWN = Outcome(_DROPPED, Reason.SHUTDOWN, "the adapter stopped be
 
 @dataclass(frozen=True, slots=True)
 class PipelineConfig:
-    """Times in seconds, sizes in bytes before compression; `compressed` means that Kafka sees smaller batches."""
+    """Times in seconds, sizes in bytes before compression."""
 
     max_batch_size: int
     delivery_timeout: float
-    compressed: bool = False
     linger: float = 0.0
     retry_backoff: float = 0.1
     retry_backoff_max: float = 0.5
@@ -153,20 +152,9 @@ class Pipeline:
                 drop_expired(lane, self, self._timers.time())
                 if not lane.queue:
                     break
-            batch = lane.next_batch()
-            if batch.size <= lane.max_batch_size or not self._is_hopeless(batch):
-                self._send(lane, batch)
-                return
-            culprit = lane.cut_batch()
-            assert culprit is not None, "one record"
-            text = f"the message is larger than the Kafka topic {lane.topic} accepts"
-            self._refuse(lane, culprit, Refusal(Reason.TOO_LARGE, text))
+            self._send(lane, lane.next_batch())
+            return
         lane.state = LaneState.EMPTY
-
-    def _is_hopeless(self, batch: Batch) -> bool:
-        """Whether Kafka is certain to reject a record that our estimate finds too large for a batch."""
-        limit = self._limits.get(batch.topic)
-        return limit is not None and not self._config.compressed and batch.runs[0].least_size > limit
 
     def _send(self, lane: Lane, batch: Batch) -> None:
         lane.state = LaneState.IN_FLIGHT

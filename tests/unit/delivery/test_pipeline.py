@@ -22,7 +22,7 @@ from adapter.errors import (
 from adapter.model import DeliveryStatus, RecordTemplate, Refusal, RefusalRouting, Route, no_dead_letters
 from adapter.reasons import Reason
 from tests.support import front_end
-from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime, make_run
+from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime
 from tests.support.packets import publish
 
 
@@ -567,52 +567,16 @@ def test_no_batch_is_larger_than_its_topic_takes_and_order_is_kept(before: bool)
     world.assert_nothing_left()
 
 
-def test_a_record_that_its_topic_cannot_take_is_refused_without_an_attempt() -> None:
+def test_a_record_larger_than_its_topics_limit_is_a_batch_of_its_own() -> None:
+    """The limit is one of estimates: whether Kafka takes the record is for the producer to say."""
     world = World()
     world.pipeline.limit("plant", 1000)
-    owner = FakeOwner(fails=False)
-    owner.publish(world.lane, b"1", b"x" * 1000, b"3")
+    FakeOwner().publish(world.lane, b"1", b"x" * 5000, b"3")
     world.time.turn()
-    world.kafka.answer()
     while world.kafka.waiting:
-        world.kafka.answer()
-    assert world.kafka.log == {("plant", 0): [b"1", b"3"]}
-    assert world.ledger.refused[1] == {Reason.TOO_LARGE: 1}
-    assert world.pipeline.counters.batches_failed == 0
+        assert world.kafka.answer().count == 1
+    assert world.kafka.log == {("plant", 0): [b"1", b"x" * 5000, b"3"]}
     world.assert_nothing_left()
-
-
-def test_a_lane_of_nothing_but_records_too_large_ends_empty() -> None:
-    world = World()
-    world.pipeline.limit("plant", 1000)
-    for _ in range(3):
-        FakeOwner().publish(world.lane, b"x" * 1000, qos=0)
-    world.time.turn()
-    assert world.kafka.sent == []
-    assert world.ledger.dropped[0] == {Reason.TOO_LARGE: 3}
-    FakeOwner().publish(world.lane, b"1")
-    world.time.turn()
-    world.kafka.answer()
-    assert world.kafka.log == {("plant", 0): [b"1"]}
-    world.assert_nothing_left()
-
-
-def test_where_only_the_estimate_is_too_large_kafka_decides() -> None:
-    world = World()
-    run = make_run(world.lane, FakeOwner(), b"x" * 1000)
-    world.pipeline.limit("plant", run.least_size)
-    assert run.size > run.least_size
-    world.lane.put(run)
-    world.time.turn()
-    assert [batch.runs for batch in world.kafka.sent] == [[run]]
-
-
-def test_with_compression_kafka_decides_whether_a_record_is_too_large() -> None:
-    world = World(compressed=True)
-    world.pipeline.limit("plant", 1000)
-    FakeOwner().publish(world.lane, b"x" * 5000)
-    world.time.turn()
-    assert [batch.count for batch in world.kafka.sent] == [1]
 
 
 @pytest.mark.parametrize("error", [None, RejectedError("no")], ids=["acknowledged", "refused"])

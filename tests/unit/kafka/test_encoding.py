@@ -44,12 +44,6 @@ def test_the_size_of_runs_is_at_least_that_of_their_records_as_encoded(runs: lis
     assert encoded <= BATCH_HEADER + sum(run.size for run in runs)
 
 
-@given(st.lists(runs, min_size=1, max_size=5))
-def test_the_least_size_of_runs_is_at_most_that_of_their_records_as_encoded(runs: list[Run]) -> None:
-    encoded = Encoder().encode(batch_of("plant", 0, runs)).size()
-    assert encoded >= BATCH_HEADER + sum(run.least_size for run in runs)
-
-
 def test_the_estimate_is_not_far_off() -> None:
     run = make_run([bytes(128)] * 200, headers=tuple((f"header-{number}", bytes(20)) for number in range(5)))
     encoded = Encoder().encode(batch_of("plant", 0, [run])).size()
