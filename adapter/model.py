@@ -125,7 +125,8 @@ class Refusal:
 
 NO_CONTENT_TYPE = Refusal(Reason.EMPTY_PAYLOAD, "an empty payload needs a content type")
 NOT_EMPTY = Refusal(Reason.PAYLOAD_FORMAT, "the content type says that the payload is empty, but it is not")
-PAYLOAD_REFUSALS = (NO_CONTENT_TYPE, NOT_EMPTY)
+NOT_TEXT = Refusal(Reason.PAYLOAD_FORMAT, "the payload is not UTF-8, as its Payload Format Indicator says")
+PAYLOAD_REFUSALS = (NO_CONTENT_TYPE, NOT_EMPTY, NOT_TEXT)
 
 
 @dataclass(frozen=True, slots=True)

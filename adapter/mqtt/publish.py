@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from adapter.model import PublishProperties, Refusal
+from adapter.model import PublishProperties
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.properties import Properties, Property, decode_properties
 from adapter.mqtt.topic_names import check_topic_name
-from adapter.reasons import Reason
-
-NOT_TEXT = Refusal(Reason.PAYLOAD_FORMAT, "the payload is not UTF-8, as its Payload Format Indicator says")
 
 
 def is_text(payload: bytes) -> bool:

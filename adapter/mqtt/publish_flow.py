@@ -17,6 +17,7 @@ from adapter.errors import LimitError, MalformedPacketError, ProtocolError
 from adapter.model import (
     ACKNOWLEDGED,
     NO_PROPERTIES,
+    NOT_TEXT,
     PAYLOAD_REFUSALS,
     DeliveryStatus,
     EmptyPayload,
@@ -33,7 +34,7 @@ from adapter.mqtt.framing import remaining_length
 from adapter.mqtt.lookups import Lookups, topic_name
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.primitives import Reader
-from adapter.mqtt.publish import NOT_TEXT, is_text
+from adapter.mqtt.publish import is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
 from adapter.mqtt.turns import LOOKUP, REPEATED, size_cost
 from adapter.reasons import Limit, Reason, ReasonCode

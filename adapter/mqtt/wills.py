@@ -26,13 +26,14 @@ from adapter.model import (
     ACKNOWLEDGED,
     HEADER_OVERHEAD,
     NO_PROPERTIES,
+    NOT_TEXT,
     PublishHeader,
     RecordTemplate,
     Refusal,
     Route,
     Run,
 )
-from adapter.mqtt.publish import NOT_TEXT, is_text
+from adapter.mqtt.publish import is_text
 from adapter.reasons import PUBACK_CODE, WILL_CODE, CloseCause, Reason, ReasonCode
 
 if TYPE_CHECKING:
@@ -136,13 +137,14 @@ class Wills:
     def _checked(
         self, identity: Identity, will: Will, found: RecordTemplate | Refusal
     ) -> LastWill | ConnectRefusedError:
-        refusal = found.refuse_payload(len(will.payload)) if isinstance(found, RecordTemplate) else None
-        if isinstance(found, RecordTemplate) and refusal is not None:
-            routed = self._frontend.route_refused(found, refusal)
-            found = routed.template if isinstance(routed, Route) else routed
-        text = self._frontend.config.check_payload_format and will.properties.payload_format == 1
-        if isinstance(found, RecordTemplate) and text and not is_text(will.payload):
-            found = NOT_TEXT
+        if isinstance(found, RecordTemplate):
+            refusal = found.refuse_payload(len(will.payload))
+            text = self._frontend.config.check_payload_format and will.properties.payload_format == 1
+            if refusal is None and text and not is_text(will.payload):
+                refusal = NOT_TEXT
+            if refusal is not None:
+                routed = self._frontend.route_refused(found, refusal)
+                found = routed.template if isinstance(routed, Route) else routed
         if isinstance(found, RecordTemplate) and MARK + found.overhead + len(will.payload) > self._largest:
             found = _TOO_LARGE
         if isinstance(found, Refusal):

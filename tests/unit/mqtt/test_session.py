@@ -470,15 +470,18 @@ def test_reads_that_look_like_the_one_before_are_refused_too_if_their_payload_do
     assert world.balanced()
 
 
-@pytest.mark.parametrize(("topic", "payload"), [("empty/x", b"2"), ("full/x", b"")])
+@pytest.mark.parametrize(
+    ("topic", "payload", "properties"), [("empty/x", b"2", b""), ("full/x", b"", b""), ("t", b"\xff", b"\x01\x01")]
+)
 def test_a_message_whose_payload_does_not_fit_is_kept_as_a_dead_letter(
-    world: World, topic: str, payload: bytes
+    topic: str, payload: bytes, properties: bytes
 ) -> None:
+    world = World(check_payload_format=True)
     world.frontend.route_refused = lambda template, refusal: world.gate.bound(
         replace(template, empty_payload=EmptyPayload.ALLOWED, refusal=refusal)
     )
-    device = world.device()
-    device.send(publish(topic, payload, packet_id=1))
+    device = world.device(level=5)
+    device.send(publish(topic, payload, packet_id=1, level=5, properties=properties))
     world.answer_all()
     assert world.kafka.log["plant", 0] == [payload]
     assert device.wire.take() == puback(1)
