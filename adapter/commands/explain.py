@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         explanation = Explanation(None, over_limit, ())
     result = explanation.result
     if isinstance(result, RecordTemplate) and result.overhead + arguments.payload_size > max_record_size(settings):
-        result = RECORD_TOO_LARGE
+        result = over_limit = RECORD_TOO_LARGE
         explanation = replace(explanation, result=result)
     if isinstance(result, RecordTemplate) or over_limit is not None or result.reason in UNAUTHORIZED:
         letters = None
@@ -102,6 +102,11 @@ def _over_limit(header: PublishHeader, payload_size: int, settings: Settings) ->
     levels, most = topic.count("/") + 1, settings.limits.topic_levels
     if levels > most:
         return Refusal(Reason.BAD_TOPIC, f"the topic has {levels} levels, ADAPTER_LIMITS__TOPIC_LEVELS allows {most}")
+    count, most = len(header.properties.user_properties), settings.limits.user_properties
+    if count > most:
+        return Refusal(
+            Reason.LIMIT, f"the packet has {count} user properties, ADAPTER_LIMITS__USER_PROPERTIES allows {most}"
+        )
     return None
 
 

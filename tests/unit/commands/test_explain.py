@@ -60,6 +60,20 @@ def test_a_topic_over_a_limit_is_refused_by_explain_and_by_the_front_end(
         assert world.ledger.refused[1] == {Reason.BAD_TOPIC: 1}
 
 
+def test_more_user_properties_than_allowed_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ADAPTER_LIMITS__USER_PROPERTIES", "1")
+    pair = ("--user-property", "a=b")
+    assert main(["explain", "telemetry/demo/d", "--json", *pair]) == 0
+    capsys.readouterr()
+    assert main(["explain", "telemetry/demo/d", "--json", *pair, *pair]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    text = "the packet has 2 user properties, ADAPTER_LIMITS__USER_PROPERTIES allows 1"
+    assert answer["refused"] == {"reason": "limit", "text": text}
+    assert answer["dead_letter"] is None
+
+
 @pytest.mark.parametrize(("size", "fits"), [(262_120, True), (262_121, False)])
 @pytest.mark.parametrize("properties", [(), ("--user-property", "a=b", "--content-type", "x", "--message-expiry", "9")])
 def test_a_packet_that_is_too_large_ends_the_connection(
@@ -104,5 +118,5 @@ def test_a_record_that_is_larger_than_the_adapter_sends_is_refused(
     assert main(["explain", "a", "--json", "--payload-size", "262100"]) == 1
     answer = json.loads(capsys.readouterr().out)
     assert answer["refused"] == {"reason": "too_large", "text": RECORD_TOO_LARGE.text}
-    assert answer["dead_letter"] == "letters"
+    assert answer["dead_letter"] is None
     assert main(["explain", "a", "--json", "--payload-size", "250000"]) == 0
