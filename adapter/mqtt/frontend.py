@@ -111,7 +111,7 @@ class Frontend:
         self.log = log
         self.counters = FrontEndCounters()
         self.deadlines = Deadlines(timers)
-        self.turns = Turns(timers)  # packets and topics of devices that have been let in
+        self.turns = Turns(timers, paced=True)  # packets and topics of devices that have been let in
         self.reads = Turns(timers)  # theirs, through TLS and WebSocket
         self.openings = Turns(timers, strict=True)  # of all who have not been let in
         self.addresses = Addresses(config.limits, timers.time)

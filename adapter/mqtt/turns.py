@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 BUDGET = 256  # about 1 µs each
 # What one connection gets of it while others wait: a flood must not cost each of them a whole turn.
 SHARE = 32
-# Seconds that a turn takes in which everybody who waits has overdrawn: else paying would keep the CPU busy.
-IDLE = 0.001
+# Seconds until the next turn when everybody who waits has overdrawn, and in a line that is `paced`: else a flood would
+# keep the CPU busy, of which Kafka's broker or the devices of others may need their part.
+PAUSE = 0.001
 # Costs, in the same unit.
 CONTROL_PACKET = 4
 CONNECT = 50
@@ -52,11 +53,15 @@ class Waiter(Protocol):
 class Turns:
     """One line. It counts turns itself: the clock may not move for several, or move within one."""
 
-    def __init__(self, timers: Timers, budget: int = BUDGET, *, strict: bool = False) -> None:
-        """In a `strict` line all wait until an overdraft is paid, else one turn at most, and longer who has made it."""
+    def __init__(self, timers: Timers, budget: int = BUDGET, *, strict: bool = False, paced: bool = False) -> None:
+        """In a `strict` line all wait until an overdraft is paid, else one turn at most, and longer who has made it.
+
+        A `paced` line has one turn in PAUSE seconds while it is exhausted: a quarter of the time for it.
+        """
         self._timers = timers
         self._budget = budget
         self._strict = strict
+        self._paced = paced
         self._left = budget
         self._share = budget
         self._waiting: deque[tuple[Waiter, int]] = deque()  # with what each has overdrawn
@@ -82,7 +87,7 @@ class Turns:
         self._plan()
 
     def _plan(self, delay: float = 0.0) -> None:
-        if not self._planned:
+        if not self._planned and not self._serving:
             self._planned = True
             self._timers.call_later(delay, self._next)
 
@@ -107,4 +112,6 @@ class Turns:
         finally:
             self._serving = False
             if self._waiting or self._left <= 0:
-                self._plan(0.0 if served or self._strict else IDLE)
+                self._plan(0.0 if self._strict or (served and not self._paced) else PAUSE)
+            elif self._left < self._budget:
+                self._plan()

@@ -9,7 +9,7 @@ import pytest
 from adapter.mqtt.layered_connection import LayeredConnection, Layers
 from adapter.mqtt.turns import BUDGET, HANDSHAKE, SHARE, Turns
 from adapter.mqtt.websocket import WebSocketConfig
-from tests.support.fakes import Loop
+from tests.support.fakes import Loop, VirtualTime
 from tests.support.front_end import World
 from tests.support.packets import CONNACK_OK, PINGREQ, PINGRESP, connect, last_will, packet, publish, varint
 from tests.support.wires import Socket, WebSocketDevice
@@ -213,3 +213,18 @@ def test_of_messages_that_are_sent_again_a_part_is_looked_for_in_each_turn() -> 
 
 def test_a_handshake_costs_some_turns() -> None:
     assert HANDSHAKE > 3 * BUDGET
+
+
+def test_a_flood_of_packets_takes_one_turn_in_a_millisecond_while_all_is_taken_at_once_that_fits_one() -> None:
+    time = VirtualTime()
+    turns = Turns(time, paced=True)
+    flood = Flood(turns, 4)
+    flood.next_turn()
+    time.advance(0.1)
+    assert 100 <= flood.taken / (BUDGET // 4) <= 102
+    time = VirtualTime()
+    turns = Turns(time, paced=True)
+    for _ in range(10):
+        assert turns.take(BUDGET - 1)
+        time.turn()
+    assert time.waiting == 0
