@@ -40,7 +40,7 @@ class FrameCutter:
         data = self._start + data
         self._start = b""
         pieces: list[bytes] = []
-        pos = 0
+        begin = pos = 0  # what is between them goes on as it is
         end = len(data)
         while pos < end:
             if not self._left:
@@ -48,16 +48,17 @@ class FrameCutter:
                 if header is None:
                     self._start = data[pos:]
                     break
-                start, length, key = header
+                start, length = header
                 if data[pos] & OPCODE > LARGEST_DATA_OPCODE and length > LARGEST_CONTROL:
                     raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a control frame of more than 125 bytes")
                 cut = end - start < length <= LARGEST_FRAME and data[pos] & OPCODE <= LARGEST_DATA_OPCODE
-                if cut and key:
+                if cut and data[pos + 1] & MASKED:
                     self._first = data[pos] & ~FIN
                     self._last = data[pos] & FIN
-                    self._key = key
+                    self._key = data[start - KEY : start]
+                    pieces.append(data[begin:pos])
+                    begin = start
                 else:
-                    pieces.append(data[pos:start])
                     self._key = b""
                 self._left = length
                 pos = start
@@ -65,8 +66,8 @@ class FrameCutter:
             self._left -= size
             if self._key and size:
                 pieces.append(self._fragment(size))
-            pieces.append(data[pos : pos + size])
             pos += size
+        pieces.append(data[begin:pos])
         return b"".join(pieces)
 
     def _fragment(self, size: int) -> bytes:
@@ -83,17 +84,15 @@ class FrameCutter:
         return struct.pack("!BBQ", first, MASKED | IN_8_BYTES, size) + key
 
 
-def _header(data: bytes, pos: int) -> tuple[int, int, bytes] | None:
-    """Where the payload begins, its length, and its key if it is masked; None when the header is not whole."""
+def _header(data: bytes, pos: int) -> tuple[int, int] | None:
+    """Where the payload begins, behind its key if it is masked, and its length; None when the header is not whole."""
     start = pos + 2
     if start > len(data):
         return None
     length = data[pos + 1] & LENGTH
-    extended = {IN_2_BYTES: 2, IN_8_BYTES: 8}.get(length, 0)
-    masked = data[pos + 1] & MASKED
-    end = start + extended + (KEY if masked else 0)
-    if end > len(data):
-        return None
-    if extended:
+    end = start + (KEY if data[pos + 1] & MASKED else 0)
+    if length >= IN_2_BYTES:
+        extended = 2 if length == IN_2_BYTES else 8
+        end += extended
         length = int.from_bytes(data[start : start + extended], "big")
-    return end, length, data[end - KEY : end] if masked else b""
+    return (end, length) if end <= len(data) else None

@@ -17,8 +17,7 @@ from adapter.mqtt.opening import Opening
 from adapter.mqtt.proxy_header import ProxyHeader
 from adapter.mqtt.session import Session
 from adapter.mqtt.tls import TlsLayer
-from adapter.mqtt.turns import READ
-from adapter.mqtt.websocket import READ_SIZE as WEBSOCKET_READ_SIZE
+from adapter.mqtt.turns import FRAME, READ
 from adapter.mqtt.websocket import WebSocketConfig, WebSocketLayer
 from adapter.peer import Peer
 from adapter.reasons import CloseCause
@@ -32,7 +31,11 @@ if TYPE_CHECKING:
     from adapter.mqtt.layers import Bytes, Layer, Step
     from adapter.mqtt.turns import Turns
 
-READ_SIZE = 16_384
+READ_SIZE = 16_384  # what a record of TLS holds
+# Through WebSocket at first: three hundred of the smallest frames, and all of a read are taken apart at once. Later so
+# many frames as large as the last ones.
+SMALL_READ_SIZE, LARGE_READ_SIZE = 2048, 8192
+FRAMES = 32
 LONGEST_TEXT = 200  # characters of an error text, which may contain what a peer sent
 
 
@@ -53,8 +56,7 @@ class Layers:
         if self.websocket is not None:
             steps.append(partial(WebSocketLayer, self.websocket))
         if self.context is not None:
-            read_size = WEBSOCKET_READ_SIZE if self.websocket is not None else None
-            steps.append(partial(TlsLayer, self.context, read_size))
+            steps.append(partial(TlsLayer, self.context))
         if self.proxies and _among(address, self.proxies):
             steps.append(ProxyHeader)
         return steps
@@ -71,12 +73,12 @@ def _among(address: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> boo
 class LayeredConnection(Connection):
     """The `Base` of its layers, and the `Wire` of its session."""
 
-    __slots__ = ("_layers", "_paused", "_put_off", "_read_size", "_stack", "_steps", "peer")
+    __slots__ = ("_layers", "_paused", "_put_off", "_stack", "_steps", "peer", "read_size")
 
     def __init__(self, frontend: Frontend, layers: Layers, *, unix: bool = False) -> None:
         super().__init__(frontend, unix=unix)
         self._layers = layers
-        self._read_size = READ_SIZE if layers.websocket is None else WEBSOCKET_READ_SIZE
+        self.read_size = READ_SIZE if layers.websocket is None else SMALL_READ_SIZE
         self._steps: list[Step] = []  # layers yet to be created, the topmost first
         self._stack: list[Layer] = []  # from the socket upwards
         self._put_off: bytes | None = None  # a read that waits for a later turn; meanwhile the socket is not read
@@ -123,7 +125,7 @@ class LayeredConnection(Connection):
         return self._frontend.reads if let_in else self._frontend.openings
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return super().get_buffer(sizehint)[: self._read_size]
+        return super().get_buffer(sizehint)[: self.read_size]
 
     def buffer_updated(self, nbytes: int) -> None:
         data = BUFFER[:nbytes].tobytes()
@@ -195,6 +197,11 @@ class LayeredConnection(Connection):
 
     def spent(self, cost: int) -> None:
         self._line.charge(cost)
+
+    def unframed(self, size: int, frames: int) -> None:
+        self.spent(frames * FRAME)
+        if self._line is self._frontend.reads:
+            self.read_size = min(LARGE_READ_SIZE, max(SMALL_READ_SIZE, size // max(frames, 1) * FRAMES))
 
     def yields(self) -> bool:
         if self._closing or self._line.take(READ):

@@ -40,12 +40,16 @@ class Base(Protocol):
     """The connection, as a layer sees it."""
 
     peer: Peer  # a layer that learns more of it sets it before `opened`
+    read_size: int  # bytes that are decoded at once
 
     def opened(self, layer: Layer) -> None:
         """Set `layer.above` to the next layer or the session."""
 
     def spent(self, cost: int) -> None:
         """Charge work to this turn of the event loop; see `turns.py`."""
+
+    def unframed(self, size: int, frames: int) -> None:
+        """Charge the frames that `size` bytes consisted of, and adapt `read_size`."""
 
     def yields(self) -> bool:
         """Whether the rest has to wait for a later turn; then `receive` is called with no bytes."""

@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from adapter.mqtt.layers import Base, Bytes
 
-# A record holds 16 KiB; a larger read saves calls if several have arrived.
-READ_SIZE = 65_536
-
 _ALTERNATIVE_NAMES = {"DNS": "dns", "URI": "uri", "email": "email", "IP Address": "ip"}
 _SHORT = {
     "commonName": "CN",
@@ -40,10 +37,9 @@ _SHORT = {
 class TlsLayer:
     """The server side of TLS. `context` is called once per connection: a renewed one applies to later connections."""
 
-    __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_read_size", "_tls", "above")
+    __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_tls", "above")
 
-    def __init__(self, context: Callable[[], ssl.SSLContext], read_size: int | None, base: Base, below: Bytes) -> None:
-        self._read_size = read_size or READ_SIZE
+    def __init__(self, context: Callable[[], ssl.SSLContext], base: Base, below: Bytes) -> None:
         self._base = base
         self._below = below
         self._incoming = ssl.MemoryBIO()
@@ -60,7 +56,7 @@ class TlsLayer:
         tls = self._tls
         while True:
             try:
-                plain = tls.read(self._read_size)
+                plain = tls.read(self._base.read_size)
             except ssl.SSLWantReadError:
                 break
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, NoReturn
 from websockets.exceptions import WebSocketException
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
-from websockets.protocol import OPEN
+from websockets.protocol import OPEN, Event
 from websockets.server import ServerProtocol
 from websockets.typing import Origin, Subprotocol
 
 from adapter.errors import ProtocolError
 from adapter.mqtt.frame_cutter import LARGEST_FRAME, FrameCutter
 from adapter.mqtt.layers import forget, unopened
-from adapter.mqtt.turns import FRAME
 from adapter.reasons import ReasonCode
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ SUBPROTOCOL = Subprotocol("mqtt")  # [MQTT-6.0.0-3, -4]
 END_OF_HEADERS = b"\r\n\r\n"
 # Of the whole upgrade request; browsers with many cookies send 8 KiB.
 LARGEST_REQUEST = 16_384
-# A read holds three hundred of the smallest frames, and all of a read are taken apart at once.
-READ_SIZE = 2048
 # Pings, pongs and empty frames in one read: nobody has so many to send, not even after a long pause.
 MOST_IDLE_FRAMES = 250
 
@@ -89,23 +86,30 @@ class WebSocketLayer:
         except ProtocolError as error:
             self._fail(CloseCode.PROTOCOL_ERROR, error.text)
         frames = protocol.events_received()
-        self._base.spent(len(frames) * FRAME)
+        self._base.unframed(len(data), len(frames))
         self._flush()  # pongs, and the answer to a Close, before a packet in these frames ends the connection
-        idle = 0
-        for frame in frames:
-            assert isinstance(frame, Frame), "the request was read"
-            if frame.opcode in _DATA and frame.data:
-                self.above(bytes(frame.data))
-            elif frame.opcode is Opcode.TEXT:
-                self._fail(CloseCode.UNSUPPORTED_DATA, "a text frame [MQTT-6.0.0-1]")
-            else:
-                idle += 1
-        if idle > MOST_IDLE_FRAMES:
-            self._fail(CloseCode.POLICY_VIOLATION, "frames that bring nothing")
+        self._pass_on(frames)
         if protocol.state is not OPEN:
             if protocol.parser_exc is not None:
                 raise ProtocolError(ReasonCode.PROTOCOL_ERROR, f"WebSocket: {protocol.parser_exc}")
             self._base.ended()
+
+    def _pass_on(self, frames: list[Event]) -> None:
+        payloads: list[bytes | bytearray | memoryview] = []
+        text = False
+        for frame in frames:
+            assert isinstance(frame, Frame), "the request was read"
+            text = frame.opcode is Opcode.TEXT
+            if text:
+                break
+            if frame.opcode in _DATA and frame.data:
+                payloads.append(frame.data)
+        if payloads:
+            self.above(b"".join(payloads))  # together: the messages of many frames may share a run
+        if text:
+            self._fail(CloseCode.UNSUPPORTED_DATA, "a text frame [MQTT-6.0.0-1]")
+        if len(frames) - len(payloads) > MOST_IDLE_FRAMES:
+            self._fail(CloseCode.POLICY_VIOLATION, "frames that bring nothing")
 
     def _fail(self, code: CloseCode, why: str) -> NoReturn:
         if self._protocol.state is OPEN:

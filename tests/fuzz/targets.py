@@ -154,6 +154,7 @@ class _Base:
 
     def __init__(self) -> None:
         self.peer = Peer("192.0.2.1")
+        self.read_size = 16_384
         self.received = b""
         self.over = False
         self.receive: Bytes = self._above
@@ -166,7 +167,11 @@ class _Base:
     def ended(self) -> None:
         self.over = True
 
-    def spent(self, frames: int) -> None:
+    def spent(self, cost: int) -> None:
+        assert cost >= 0
+
+    def unframed(self, size: int, frames: int) -> None:
+        assert size >= 0
         assert frames >= 0
 
     def holds(self, size: int) -> None:
