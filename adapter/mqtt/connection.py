@@ -185,6 +185,10 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._closing = True
         self._receive = forget
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the device has reset the connection, and the event loop does not know yet
+            self._transport.abort()
+            return
         self.resume_reading()
         asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.abort)

@@ -61,10 +61,15 @@ def read_all(bootstrap: str, topic: str, count: int | None = None, timeout: floa
     records: list[Record] = []
     try:
         consumer.assign([TopicPartition(topic, number, 0) for number in ends])
-        total = sum(ends.values())
-        while len(records) < total and time.monotonic() < deadline + timeout:
-            for message in consumer.consume(min(10_000, total - len(records)), timeout=1.0):
+        left = {number for number, end in ends.items() if end}
+        while left and time.monotonic() < deadline + timeout:
+            for message in consumer.consume(10_000, timeout=0.2):
                 assert message.error() is None, message.error()
+                end = ends[message.partition()]
+                if message.offset() >= end - 1:
+                    left.discard(message.partition())
+                if message.offset() >= end:  # written meanwhile
+                    continue
                 headers = tuple((name, value) for name, value in message.headers() or ())
                 records.append(
                     Record(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refu
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.listener import Listener
 from adapter.peer import Peer
+from adapter.reasons import CloseCause
 from tests.support.fakes import FakeKafka, FakeLog
 from tests.support.packets import CONNACK_OK, DISCONNECT, connect, puback, publish
 
@@ -91,6 +93,17 @@ async def test_the_last_packet_arrives_although_the_device_goes_on_sending(world
     assert answer[0] == 0x20
     assert b"\xe0" in answer
     writer.close()
+
+
+async def test_a_connection_that_was_reset_a_moment_ago_can_be_closed(world: World) -> None:
+    with socket.socket() as device:
+        device.connect(("127.0.0.1", world.listener.port))
+        device.sendall(connect())
+        await world.until(lambda: any(session.is_open for session in world.frontend.sessions))
+        device.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    [session] = world.frontend.sessions
+    session.end(None, CloseCause.SHUTDOWN)  # the event loop has not had a turn since
+    await world.until(lambda: world.frontend.counters.connections == 0)
 
 
 async def test_a_device_that_does_not_read_its_pubacks_is_read_no_further(world: World) -> None:
