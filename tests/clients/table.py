@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,8 @@ def render(cells: Sequence[Cell]) -> str:
         versions = ", ".join(NAMES[level] for level in client.levels)
         lines.append(row([title, versions, *(cell(client, scenario.name) for scenario in SCENARIOS)]))
     notes = [f"({number}) the client {reason}" for number, reason in enumerate(reasons, 1)]
-    return "\n".join([*lines, "", *([". ".join(notes) + "."] if notes else [])]) + "\n"
+    said = textwrap.wrap(". ".join(notes) + ".", 120, break_on_hyphens=False) if notes else []
+    return "\n".join([*lines, "", *said]) + "\n"
 
 
 def row(cells: Sequence[str]) -> str:
