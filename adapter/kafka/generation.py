@@ -28,7 +28,7 @@ from aiokafka.conn import CloseReason
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from adapter.errors import PartitionGoneError, TooLargeError, TransientKafkaError
+from adapter.errors import KafkaError, PartitionGoneError, ProducerLostError, TooLargeError, TransientKafkaError
 from adapter.kafka import limits
 from adapter.kafka.aiokafka_internals import connection_to, encoded_length, fail_everything, set_sender_client
 from adapter.kafka.connections import expect_closed_transports
@@ -261,7 +261,11 @@ class Generation:
                 self._spent.add((topic, partition))
             if ends_producer(error):
                 self.dead = True
-            failure = translate(error)
+            failure: KafkaError = translate(error)
+            if isinstance(error, kafka_errors.LeaderNotAvailableError):
+                # aiokafka gives up a batch that has had no leader for longer than the request timeout, although it may
+                # have sent it before, to a broker that was killed while it answered.
+                failure = ProducerLostError(str(failure))
             if isinstance(error, _TOO_LARGE):
                 raise TooLargeError(str(failure), encoded_length(builder)) from error
             raise failure from error

@@ -153,6 +153,14 @@ async def test_a_partition_that_is_spent_costs_a_replacement_when_something_come
     assert producer.replacements == 1
 
 
+async def test_of_a_batch_that_is_given_up_without_a_leader_kafka_may_have_the_records(producer: Producer) -> None:
+    """So they count as resubmitted when they are sent again."""
+    fail(producer, errors.LeaderNotAvailableError())
+    assert isinstance(await send(producer, make_batch("plant", 0, [b"1"])), ProducerLostError)
+    assert await send(producer, make_batch("plant", 0, [b"1"])) is None
+    assert producer.replacements == 1
+
+
 async def test_a_replaced_producer_is_kept_no_longer_than_its_batches(kafka: KafkaOptions) -> None:
     producer = Producer(kafka)
     await producer.start()
