@@ -6,7 +6,9 @@ import time
 import uuid
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+LEADER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,21 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
     consumer = _consumer(bootstrap)
     try:
         partitions = consumer.list_topics(topic, timeout=10).topics[topic].partitions
-        return {
-            number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=10)[1]
-            for number in partitions
-        }
+        return {number: _end(consumer, TopicPartition(topic, number)) for number in partitions}
     finally:
         consumer.close()
+
+
+def _end(consumer: Consumer, partition: TopicPartition) -> int:
+    """A broker may be named as the leader of a topic that was made just now before it knows of it itself."""
+    deadline = time.monotonic() + LEADER_SECONDS
+    while True:
+        try:
+            return int(consumer.get_watermark_offsets(partition, timeout=10)[1])
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def read_all(bootstrap: str, topic: str, count: int | None = None, timeout: float = 30.0) -> list[Record]:
