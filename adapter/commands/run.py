@@ -90,7 +90,7 @@ async def _serve(settings: Settings) -> int:
         log.error("cannot start", error=str(error))  # noqa: TRY400 - a traceback would add nothing
         await service.stop()
         return exit_codes.UNAVAILABLE
-    except BaseException:
+    except BaseException:  # also when cancelled: what has started must end in order
         await service.stop()
         raise
     if settings.kafka.bootstrap_servers == EMBEDDED and service.mqtt_port is not None:
