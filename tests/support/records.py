@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 LEADER_SECONDS = 10.0
+NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._UNKNOWN_PARTITION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +49,13 @@ def end_offsets(bootstrap: str, topic: str) -> dict[int, int]:
 
 
 def _end(consumer: Consumer, partition: TopicPartition) -> int:
-    """A broker may be named as the leader of a topic that was made just now before it knows of it itself."""
+    """Ask again while there is no leader: the topic was made just now, or its broker was frozen until now."""
     deadline = time.monotonic() + LEADER_SECONDS
     while True:
         try:
             return int(consumer.get_watermark_offsets(partition, timeout=10)[1])
         except KafkaException as error:
-            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION or time.monotonic() > deadline:
+            if error.args[0].code() not in NO_LEADER or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
 
