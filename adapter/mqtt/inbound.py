@@ -98,6 +98,11 @@ class Inbound(ABC):
     def end_for(self, error: ProtocolError) -> None:
         """Close because the peer violated the protocol, or a limit."""
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that are held."""
+        return len(self._held) if self._held is not None else 0
+
     def receive(self, data: bytes) -> None:
         """Process bytes from the socket. Never raises for what a peer sent."""
         frontend = self.frontend

@@ -139,6 +139,11 @@ class LayeredConnection(Connection):
         super().pause_reading()
         self._line.wait(self)
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that are put off."""
+        return len(self._put_off or b"")
+
     def next_turn(self) -> None:
         """Take what was put off."""
         data, self._put_off = self._put_off, None

@@ -33,6 +33,9 @@ class ReceiveBuffer:
         self._data += data
         self.read_at = read_at
 
+    def __len__(self) -> int:
+        return len(self._data)
+
     @property
     def data(self) -> bytes:
         """All held bytes."""

@@ -2,8 +2,9 @@
 
 A read may bring thirty thousand small packets, or four thousand new topics. A message of an honest device needs some
 twenty turns on its way to Kafka and back, so it waits twenty times for whatever a turn takes. A connection that finds
-the turn's budget exhausted waits for a later turn, first come, first served. PUBLISH packets to known topics, the usual
-case, are free.
+the turn's budget exhausted waits for a later turn. Connections with few bytes go before those with many, unless the
+latter got nothing in the last turn: a PINGREQ does not wait for each of twenty large property lists. Otherwise it is
+first come, first served. PUBLISH packets to known topics, the usual case, are free.
 
 There are three lines (`Frontend`), none of which waits for another: packets and topics of devices that were let in;
 their reads through TLS and WebSocket; and everything that comes before a device is let in.
@@ -46,6 +47,10 @@ def size_cost(size: int) -> int:
 class Waiter(Protocol):
     """A connection with more to do."""
 
+    @property
+    def backlog(self) -> int:
+        """Bytes that were read and are still to be taken."""
+
     def next_turn(self) -> None:
         """Continue: its turn has come."""
 
@@ -64,13 +69,16 @@ class Turns:
         self._paced = paced
         self._left = budget
         self._share = budget
-        self._waiting: deque[tuple[Waiter, int]] = deque()  # with what each has overdrawn
+        self._come: list[tuple[Waiter, int]] = []  # since the last turn, each with what it has overdrawn
+        self._few: deque[tuple[Waiter, int]] = deque()  # those with a backlog of USUAL bytes at most
+        self._many: deque[tuple[Waiter, int]] = deque()
+        self._many_first = False  # they were passed over in the last turn
         self._serving = False
         self._planned = False
 
     def take(self, cost: int) -> bool:
         """Spend `cost`; False when the budget is exhausted: then `wait`. The last to spend may overdraw it."""
-        if self._left <= 0 or (self._share <= 0 if self._serving else self._waiting):
+        if self._left <= 0 or (self._share <= 0 if self._serving else self._is_waited_for):
             return False
         self.charge(cost)
         return True
@@ -82,9 +90,13 @@ class Turns:
         self._plan()
 
     def wait(self, waiter: Waiter) -> None:
-        """Call `waiter.next_turn` once in a later turn, after those that are waiting already."""
-        self._waiting.append((waiter, max(0, -self._share) if self._serving else 0))
+        """Call `waiter.next_turn` once in a later turn, after those like it that are waiting already."""
+        self._come.append((waiter, max(0, -self._share) if self._serving else 0))
         self._plan()
+
+    @property
+    def _is_waited_for(self) -> bool:
+        return bool(self._come or self._few or self._many)
 
     def _plan(self, delay: float = 0.0) -> None:
         if not self._planned and not self._serving:
@@ -95,23 +107,35 @@ class Turns:
         self._planned = False
         overdraft = self._left if self._strict else max(self._left, -self._budget)
         self._left = min(self._budget, overdraft + self._budget)
+        come, self._come = self._come, []
+        for entry in come:
+            (self._few if entry[0].backlog <= USUAL else self._many).append(entry)
+        lines = [self._many, self._few] if self._many_first else [self._few, self._many]
+        served: list[int] = []
         self._serving = True
-        served = 0
         try:
-            for _ in range(len(self._waiting)):
-                if self._left <= 0:
-                    break
-                share = max(SHARE, self._left // len(self._waiting))
-                waiter, debt = self._waiting.popleft()
-                if debt >= share:
-                    self._waiting.append((waiter, debt - share))
-                    continue
-                self._share = share - debt
-                served += 1
-                waiter.next_turn()
+            served += map(self._serve, lines)
         finally:
             self._serving = False
-            if self._waiting or self._left <= 0:
-                self._plan(0.0 if self._strict or (served and not self._paced) else PAUSE)
+            if self._is_waited_for or self._left <= 0:
+                self._plan(0.0 if self._strict or (any(served) and not self._paced) else PAUSE)
             elif self._left < self._budget:
                 self._plan()
+        if any(served):
+            self._many_first = not self._many_first and not served[1] and bool(self._many)
+
+    def _serve(self, line: deque[tuple[Waiter, int]]) -> int:
+        """Let them continue one after the other, while the turn's budget lasts; returns how many did."""
+        served = 0
+        for _ in range(len(line)):
+            if self._left <= 0:
+                break
+            share = max(SHARE, self._left // (len(self._few) + len(self._many)))
+            waiter, debt = line.popleft()
+            if debt >= share:
+                line.append((waiter, debt - share))
+                continue
+            self._share = share - debt
+            served += 1
+            waiter.next_turn()
+        return served

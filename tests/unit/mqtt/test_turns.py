@@ -23,9 +23,10 @@ PAIR = b"\x26\0\0\0\0"  # the shortest user property
 class Flood:
     """Takes what it gets, at so much a time, without end."""
 
-    def __init__(self, turns: Turns, cost: int) -> None:
+    def __init__(self, turns: Turns, cost: int, backlog: int = 0) -> None:
         self.turns = turns
         self.cost = cost
+        self.backlog = backlog
         self.taken = 0
 
     def next_turn(self) -> None:
@@ -76,6 +77,37 @@ def test_who_overdraws_waits_longer_and_others_do_not() -> None:
         loop.step()
     assert sum(flood.taken for flood in heavy) <= 100
     assert light.taken > 50
+
+
+def test_who_has_little_waits_for_one_of_those_who_have_much_and_not_for_all() -> None:
+    loop = Loop()
+    turns = Turns(loop)
+    heavy = [Flood(turns, 10 * BUDGET, 5000) for _ in range(20)]
+    for flood in heavy:
+        turns.wait(flood)
+    loop.step()
+    light = Flood(turns, 4, 2)
+    turns.wait(light)
+    for _ in range(2):
+        loop.step()
+    assert light.taken
+    assert sum(flood.taken for flood in heavy) <= 2
+
+
+def test_who_has_much_has_its_turn_also_while_many_who_have_little_come() -> None:
+    loop = Loop()
+    turns = Turns(loop)
+    flood = [Flood(turns, 4, 2) for _ in range(2 * BUDGET)]
+    heavy = Flood(turns, 1000, 5000)
+    for each in (*flood, heavy):
+        turns.wait(each)
+    loop.step()
+    loop.step()
+    assert heavy.taken == 1
+    for _ in range(100):
+        loop.step()
+    assert heavy.taken >= 2
+    assert sum(each.taken for each in flood) > BUDGET
 
 
 def work(world: World) -> list[int]:
