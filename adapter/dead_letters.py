@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-    from adapter.model import Identity, PublishHeader, RecordTemplate, Run, Sink
+    from adapter.model import Identity, PublishHeader, RecordTemplate
     from adapter.reasons import Reason
+    from adapter.runs import Run, Sink
 
 
 class Log(Protocol):

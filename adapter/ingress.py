@@ -14,9 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from adapter.errors import ConnectRefusedError, TransientKafkaError
-from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal, Route, Sink
+from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.outage import Outage
 from adapter.reasons import Reason, ReasonCode
+from adapter.runs import Route, Sink
 from adapter.tasks import Tasks
 
 if TYPE_CHECKING:

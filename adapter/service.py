@@ -43,7 +43,8 @@ from adapter.telemetry.metrics import Sources, make_registry
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from adapter.model import RecordTemplate, Refusal, Route
+    from adapter.model import RecordTemplate, Refusal
+    from adapter.runs import Route
     from adapter.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -8,7 +8,7 @@ they came, as soon as use falls below the soft mark.
 
 from typing import Protocol
 
-from adapter.model import Owner
+from adapter.runs import Owner
 
 SOFT = 0.75
 

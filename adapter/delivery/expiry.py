@@ -14,7 +14,7 @@ from adapter.reasons import Reason
 
 if TYPE_CHECKING:
     from adapter.delivery.lane import Lane, LaneHost
-    from adapter.model import Owner, Run
+    from adapter.runs import Owner, Run
 
 
 class ExpiringSink:

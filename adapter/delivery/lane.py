@@ -16,14 +16,14 @@ from enum import Enum
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from adapter.model import RUN_MEMORY, Batch, Run
+from adapter.runs import RUN_MEMORY, Batch, Run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from adapter.counters import Ledger
     from adapter.delivery.budget import Budget
-    from adapter.model import Owner
+    from adapter.runs import Owner
 
 
 class LaneState(Enum):

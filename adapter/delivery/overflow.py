@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from adapter.delivery.budget import Budget
     from adapter.delivery.lane import Lane
     from adapter.delivery.ports import Timers
-    from adapter.model import Owner, Run
+    from adapter.runs import Owner, Run
 
 MADE_ROOM = Outcome(DeliveryStatus.DROPPED, Reason.BUDGET, "dropped for newer messages: the buffers for Kafka are full")
 

@@ -29,20 +29,9 @@ from adapter.errors import (
     RejectedError,
     TooLargeError,
 )
-from adapter.model import (
-    ACKNOWLEDGED,
-    RUN_MEMORY,
-    Batch,
-    DeliveryStatus,
-    Outcome,
-    Owner,
-    Refusal,
-    RefusalRouting,
-    Route,
-    Run,
-    no_dead_letters,
-)
+from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome, Refusal
 from adapter.reasons import Reason
+from adapter.runs import RUN_MEMORY, Batch, Owner, RefusalRouting, Route, Run, no_dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from adapter.errors import KafkaError
-from adapter.model import Batch
+from adapter.runs import Batch
 
 
 class Timers(Protocol):

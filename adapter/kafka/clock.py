@@ -20,7 +20,7 @@ import structlog
 from adapter.errors import BlockedError, KafkaError, TimestampError
 
 if TYPE_CHECKING:
-    from adapter.model import Batch
+    from adapter.runs import Batch
 
 log = structlog.get_logger(__name__)
 

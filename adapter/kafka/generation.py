@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 
     from adapter.kafka.options import KafkaOptions
-    from adapter.model import Batch
+    from adapter.runs import Batch
 
 expect_closed_transports()
 pace_metadata()

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from adapter.kafka.options import KafkaOptions
-    from adapter.model import Batch
+    from adapter.runs import Batch
 
     Done = Callable[[Batch, KafkaError | None], None]
 

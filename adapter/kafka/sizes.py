@@ -14,7 +14,7 @@ from adapter.errors import TooLargeError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from adapter.model import Batch
+    from adapter.runs import Batch
 
 BATCH_HEADER = 61  # bytes of a batch besides its records (record format v2); the pipeline counts only records
 

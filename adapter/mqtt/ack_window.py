@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from adapter.model import Outcome, Run
+    from adapter.model import Outcome
     from adapter.mqtt.returning import Joined
+    from adapter.runs import Run
 
 
 class Answer:

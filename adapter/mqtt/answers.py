@@ -23,10 +23,11 @@ from adapter.reasons import PUBACK_CODE, ReasonCode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from adapter.model import Identity, Outcome, RecordMetadata, Route, Run
+    from adapter.model import Identity, Outcome
     from adapter.mqtt.ack_window import Entry
     from adapter.mqtt.returning import Earlier
     from adapter.mqtt.session import Session
+    from adapter.runs import RecordMetadata, Route, Run
 
 # By QoS: a successful PUBACK and PUBREC, without the packet identifier that follows. 5.0 allows to leave out Reason
 # Code 0 and empty properties (sections 3.4.2.1 and 3.5.2.1).

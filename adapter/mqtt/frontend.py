@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from adapter.counters import FrontEndCounters, Ledger
-from adapter.model import Owner, RefusalRouting, no_dead_letters
 from adapter.mqtt.deadlines import Deadlines
 from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.limits import Addresses, Limits
@@ -16,6 +15,7 @@ from adapter.mqtt.turns import Turns
 from adapter.mqtt.unfinished import Unfinished
 from adapter.mqtt.wills import Wills
 from adapter.reasons import CloseCause, Limit, ReasonCode
+from adapter.runs import Owner, RefusalRouting, no_dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

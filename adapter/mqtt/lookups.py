@@ -9,11 +9,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import ProtocolError
-from adapter.model import PublishHeader, Refusal, Route
+from adapter.model import PublishHeader, Refusal
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.topic_names import decode_topic_name
 from adapter.mqtt.turns import LOOKUP
 from adapter.reasons import Limit, Reason, ReasonCode
+from adapter.runs import Route
 
 if TYPE_CHECKING:
     from adapter.model import Identity, PublishProperties

@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from adapter.errors import ConnectRefusedError
-from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.peer import Peer
+from adapter.runs import Route
 
 
 class Timers(Protocol):

@@ -23,8 +23,6 @@ from adapter.model import (
     EmptyPayload,
     Outcome,
     Refusal,
-    Route,
-    Run,
 )
 from adapter.mqtt.ack_window import Answer
 from adapter.mqtt.answers import QOS_BITS, Answers
@@ -38,6 +36,7 @@ from adapter.mqtt.publish import is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
 from adapter.mqtt.turns import LOOKUP, REPEATED, size_cost
 from adapter.reasons import Limit, Reason, ReasonCode
+from adapter.runs import Route, Run
 
 if TYPE_CHECKING:
     from adapter.model import Identity, PublishProperties

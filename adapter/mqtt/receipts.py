@@ -16,8 +16,9 @@ from adapter.mqtt.primitives import encode_varint
 from adapter.mqtt.properties import Property, encode_property
 
 if TYPE_CHECKING:
-    from adapter.model import Connect, RecordMetadata
+    from adapter.model import Connect
     from adapter.mqtt.packet_types import PacketType
+    from adapter.runs import RecordMetadata
 
 ASKS = ("kafka-receipt", "true")
 _SUCCESS = b"\0"

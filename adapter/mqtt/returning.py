@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.model import DeliveryStatus, Outcome, Run
+from adapter.model import DeliveryStatus, Outcome
+from adapter.runs import Run
 
 if TYPE_CHECKING:
     from adapter.model import RecordTemplate

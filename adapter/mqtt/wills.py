@@ -22,26 +22,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError
-from adapter.model import (
-    ACKNOWLEDGED,
-    HEADER_OVERHEAD,
-    NO_PROPERTIES,
-    NOT_TEXT,
-    PublishHeader,
-    RecordTemplate,
-    Refusal,
-    Route,
-    Run,
-)
+from adapter.model import ACKNOWLEDGED, HEADER_OVERHEAD, NO_PROPERTIES, NOT_TEXT, PublishHeader, RecordTemplate, Refusal
 from adapter.mqtt.publish import is_text
 from adapter.reasons import PUBACK_CODE, WILL_CODE, CloseCause, Reason, ReasonCode
+from adapter.runs import Route, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from adapter.model import Identity, Outcome, Owner, RecordMetadata, Will
+    from adapter.model import Identity, Outcome, Will
     from adapter.mqtt.frontend import Frontend
     from adapter.mqtt.session import Session
+    from adapter.runs import Owner, RecordMetadata
 
 HEADER = "mqtt-will"  # its value is the CloseCause
 OVERHEAD = 1024  # bytes of memory per Will besides the payload, key and headers of its record

@@ -17,7 +17,7 @@ from adapter.delivery.pipeline import Pipeline
 from adapter.errors import KafkaError, ProducerLostError
 from adapter.kafka.generation import Generation
 from adapter.kafka.producer import Producer
-from adapter.model import ACKNOWLEDGED, Batch, DeliveryStatus, Outcome, Run
+from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome
 from adapter.mqtt.ack_window import AckWindow
 from adapter.mqtt.answers import QOS_BITS, Answers
 from adapter.mqtt.exactly_once import Exchanges
@@ -28,6 +28,7 @@ from adapter.mqtt.publish_flow import PublishFlow
 from adapter.mqtt.receive_buffer import ReceiveBuffer
 from adapter.mqtt.returning import Earlier
 from adapter.mqtt.session import Session
+from adapter.runs import Batch, Run
 from adapter.service import Drained, Service
 
 if TYPE_CHECKING:

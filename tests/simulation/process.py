@@ -29,9 +29,10 @@ if TYPE_CHECKING:
     from adapter.delivery.budget import Budget
     from adapter.delivery.pipeline import Pipeline
     from adapter.kafka.options import KafkaOptions
-    from adapter.model import Connect, Outcome, Run
+    from adapter.model import Connect, Outcome
     from adapter.mqtt.frontend import Frontend
     from adapter.peer import Peer
+    from adapter.runs import Run
     from tests.simulation.kafka_cluster import Cluster
     from tests.simulation.network import Link
     from tests.simulation.plan import Config

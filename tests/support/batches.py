@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from adapter.errors import KafkaError, ProducerLostError, TransientKafkaError
-from adapter.model import Batch, Header, RecordTemplate, Route, Run
+from adapter.model import Header, RecordTemplate
+from adapter.runs import Batch, Route, Run
 from tests.support.fakes import FakeOwner
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from adapter.model import Batch, DeliveryStatus, Outcome, RecordMetadata, RecordTemplate, Route, Run, Sink
+from adapter.model import DeliveryStatus, Outcome, RecordTemplate
+from adapter.runs import Batch, RecordMetadata, Route, Run, Sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,12 +9,13 @@ from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.overflow import DropOldest
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
-from adapter.model import Connect, Delivery, EmptyPayload, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.model import Connect, Delivery, EmptyPayload, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.session import Session
 from adapter.mqtt.turns import Turns
 from adapter.peer import Peer
 from adapter.reasons import Reason
+from adapter.runs import Route
 from tests.support.fakes import FakeKafka, FakeLog, FakeWire, VirtualTime
 from tests.support.packets import connect
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from adapter.dead_letters import DeadLetters
-from adapter.model import Identity, PublishHeader, RecordTemplate, Refusal, Run
+from adapter.model import Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.reasons import PUBACK_CODE, UNAUTHORIZED, Reason
 from tests.support.fakes import FakeLog, FakeOwner, make_run
+
+if TYPE_CHECKING:
+    from adapter.runs import Run
 
 WHO = Identity("c1")
 HEADER = PublishHeader("t/x", 1)

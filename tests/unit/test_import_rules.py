@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "adapter"
-COMMON = {"adapter.model", "adapter.errors", "adapter.reasons", "adapter.counters", "adapter.peer", "adapter.tasks"}
+COMMON = {
+    "adapter.model",
+    "adapter.runs",
+    "adapter.errors",
+    "adapter.reasons",
+    "adapter.counters",
+    "adapter.peer",
+    "adapter.tasks",
+}
 PARTS = ("routing", "mqtt", "delivery", "kafka", "identity", "telemetry")
 FILES = sorted(PACKAGE.rglob("*.py"))
 
@@ -35,7 +43,7 @@ def test_there_are_files_to_look_at() -> None:
     assert len(FILES) > 50
 
 
-@pytest.mark.parametrize("name", ["model", "errors", "reasons", "counters", "peer", "tasks"])
+@pytest.mark.parametrize("name", ["model", "runs", "errors", "reasons", "counters", "peer", "tasks"])
 def test_the_common_modules_import_the_standard_library_and_each_other(name: str) -> None:
     modules = imports(PACKAGE / f"{name}.py")
     assert own(modules) <= COMMON

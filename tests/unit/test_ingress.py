@@ -12,9 +12,10 @@ import pytest
 from adapter.dead_letters import DeadLetters
 from adapter.errors import ConnectRefusedError, TransientKafkaError
 from adapter.ingress import Ingress
-from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route, Run
+from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.outage import RETRY_SECONDS
 from adapter.reasons import Reason, ReasonCode
+from adapter.runs import Route, Run
 from tests.support.fakes import FakeLog
 
 if TYPE_CHECKING:

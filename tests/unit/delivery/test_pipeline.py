@@ -19,8 +19,9 @@ from adapter.errors import (
     TooLargeError,
     TransientKafkaError,
 )
-from adapter.model import DeliveryStatus, RecordTemplate, Refusal, RefusalRouting, Route, no_dead_letters
+from adapter.model import DeliveryStatus, RecordTemplate, Refusal
 from adapter.reasons import Reason
+from adapter.runs import RefusalRouting, Route, no_dead_letters
 from tests.support import front_end
 from tests.support.fakes import FakeKafka, FakeOwner, VirtualTime
 from tests.support.packets import publish

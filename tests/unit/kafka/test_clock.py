@@ -11,7 +11,7 @@ from adapter.kafka.clock import FRESH_SECONDS, Clock
 from tests.support.batches import make_batch
 
 if TYPE_CHECKING:
-    from adapter.model import Batch
+    from adapter.runs import Batch
 
 ERROR = TimestampError("INVALID_TIMESTAMP")
 

@@ -13,7 +13,7 @@ from adapter.kafka.options import KafkaOptions
 from tests.support.batches import batch_of, make_run
 
 if TYPE_CHECKING:
-    from adapter.model import Run
+    from adapter.runs import Run
 
 BATCH_HEADER = 61  # record format v2
 

@@ -8,7 +8,7 @@ from adapter.kafka.sizes import BATCH_HEADER, Sizes
 from tests.support.batches import make_batch
 
 if TYPE_CHECKING:
-    from adapter.model import Batch
+    from adapter.runs import Batch
 
 
 def measured(size: int) -> object:

@@ -12,11 +12,12 @@ import pytest
 from adapter.counters import Ledger
 from adapter.delivery.budget import Budget
 from adapter.delivery.pipeline import Pipeline, PipelineConfig
-from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal, Route
+from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.mqtt.frontend import Frontend, MqttConfig
 from adapter.mqtt.listener import Listener
 from adapter.peer import Peer
 from adapter.reasons import CloseCause
+from adapter.runs import Route
 from tests.support.fakes import FakeKafka, FakeLog
 from tests.support.packets import CONNACK_OK, DISCONNECT, connect, puback, publish
 
