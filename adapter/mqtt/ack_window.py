@@ -77,6 +77,12 @@ class AckWindow:
         del entries[:count]
         return settled
 
+    def remove(self, entry: Entry) -> None:
+        """Forget an entry that needs no answer any more."""
+        self._entries.remove(entry)
+        self.unacknowledged -= len(entry.packet_ids)
+        self._index = None
+
     def __iter__(self) -> Iterator[Entry]:
         """The entries, the oldest first."""
         return iter(self._entries)

@@ -12,7 +12,7 @@ from adapter.errors import MalformedPacketError
 from adapter.model import ACKNOWLEDGED, DeliveryStatus
 from adapter.mqtt.ack_window import AckWindow, Answer
 from adapter.mqtt.connect import MQTT_5
-from adapter.mqtt.exactly_once import PACKET_ID, PUBCOMP, QOS_2, SIZE, Exchanges
+from adapter.mqtt.exactly_once import PACKET_ID, PUBCOMP, QOS_2, SIZE, Exchanges, early_release
 from adapter.mqtt.packet_types import PacketType
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.receipts import at_index, encode_receipt
@@ -41,7 +41,9 @@ class Answers:
 
     __slots__ = (
         "_failed",
+        "_flushing",
         "_frontend",
+        "_repeats",
         "_session",
         "_unreleased",
         "answers_ready",
@@ -62,7 +64,10 @@ class Answers:
         self._frontend = session.frontend
         self.earlier = earlier
         self._failed = False  # the window has reached a message that ends the connection
+        self._flushing = False
         self.answers_ready = False
+        # QoS 2, by identifier: the entries of publishes that came again in their session. Their PUBRECs are not sent yet.
+        self._repeats: dict[bytes, list[Answer | Joined]] | None = None
         self.exchanges: Exchanges | None = None  # of the session, once it has any
         self._unreleased: set[bytes] | None = None  # see `count_unreleased`
         self.identity = identity
@@ -107,23 +112,27 @@ class Answers:
         assert self.exchanges is not None, "it is in use"
         owners = self.exchanges.owners
         origin = owners[packet_id]
+        if self._repeats is None:
+            self._repeats = {}
         if origin is None:
-            self._answer(Answer([packet_id], ACKNOWLEDGED, self._frontend.time(), QOS_2))
+            answer = Answer([packet_id], ACKNOWLEDGED, self._frontend.time(), QOS_2)
+            self._repeats.setdefault(packet_id, []).append(answer)
+            self._answer(answer)
         elif origin is not self:
             entry = origin.window.find(packet_id)
             if entry is None or entry.outcome not in {None, ACKNOWLEDGED}:  # it failed: this is a new attempt
                 owners[packet_id] = self
                 return False
-            self._join_in(origin, packet_id, QOS_2)
+            self._repeats[packet_id] = [self._join_in(origin, packet_id, QOS_2)]
         self._frontend.counters.joined += 1
         return True
 
-    def _join_in(self, origin: Answers, packet_id: bytes, qos: int) -> None:
+    def _join_in(self, origin: Answers, packet_id: bytes, qos: int) -> Joined:
         if origin.joined is None:
             origin.joined = {}
         before = origin.joined.get(packet_id)
         if before is not None and before.successor is self:
-            return
+            return before
         if self.record_metadata is not None and origin.record_metadata is None:
             origin.record_metadata = {}
         joined = origin.joined[packet_id] = Joined(self, packet_id, self._frontend.time(), qos)
@@ -131,6 +140,7 @@ class Answers:
         if before is not None:  # of a closed connection: this one takes its place
             before.outcome = HANDED_OVER
             self._frontend.tell([before.successor])
+        return joined
 
     def _answer(self, answer: Answer) -> None:
         self.window.add(answer)
@@ -139,7 +149,11 @@ class Answers:
     def flush_answers(self) -> None:
         """Send the immediate answers. Not called from within `take`, which is not reentrant."""
         self.answers_ready = False
-        self.settled()
+        self._flushing = True
+        try:
+            self.settled()
+        finally:
+            self._flushing = False
 
     def fail_connection(self, outcome: Outcome, packet_ids: list[bytes]) -> bool:
         """Whether this outcome of these messages ends the connection; if so, it takes nothing more from now on.
@@ -178,6 +192,8 @@ class Answers:
             return
         if self.exchanges is not None:
             self.exchanges.settle(self, entries)
+        if self._repeats:
+            self._forget_repeats(entries)
         if not session.is_open:
             self._pass_on(entries)
             return
@@ -208,7 +224,17 @@ class Answers:
             self._failed = True
             session.fail(failure)
         elif session.pauses & Pause.WINDOW:
-            session.resume(Pause.WINDOW)
+            if self._flushing:  # called by what takes packets: it must not call itself
+                self._frontend.timers.call_later(0.0, session.resume, Pause.WINDOW)
+            else:
+                session.resume(Pause.WINDOW)
+
+    def _forget_repeats(self, answered: list[Entry]) -> None:
+        assert self._repeats is not None, "there are some"
+        for entry in answered:
+            if entry.qos == QOS_2:
+                for packet_id in entry.packet_ids:
+                    self._repeats.pop(packet_id, None)
 
     def _pass_on(self, entries: list[Entry]) -> None:
         """The connection has ended: pass these outcomes to the later connections that joined."""
@@ -260,17 +286,26 @@ class Answers:
 
     def release(self, packet_id: bytes) -> bool:
         """Handle a PUBREL: whether its packet identifier was in use; it is free now."""
-        if self.exchanges is None or not self.exchanges.release(packet_id):
+        if self.exchanges is None:
             return False
+        repeats = self._repeats.pop(packet_id, []) if self._repeats else []
+        if any(isinstance(entry, Joined) for entry in repeats):
+            raise early_release()
+        if not self.exchanges.release(packet_id):
+            return False
+        for entry in repeats:  # the device has had its PUBREC: another one would be taken for that of a later message
+            self.window.remove(entry)
         self._count_released([packet_id])
         return True
 
     def release_all(self, data: bytes, pos: int, end: int) -> int:
-        """Answer consecutive PUBRELs in one write; returns where they end, or the first unusual one begins."""
+        """Answer consecutive PUBRELs in one write; returns where they end, or where one begins that is for `release`."""
         if self.exchanges is None:
             return pos
         if self.answers_ready:  # among them may be the PUBREC of one of these identifiers
             self.flush_answers()
+        if self._repeats:
+            return pos
         after = self.exchanges.release_all(data, pos, end)
         ids = [data[at + PACKET_ID : at + SIZE] for at in range(pos, after, SIZE)]
         if ids:

@@ -40,12 +40,11 @@ _FROM_CLIENT = (ReasonCode.SUCCESS, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)  # 5
 class Exchanges:
     """The exchanges of one session. `owners`: by identifier, the connection whose window has it; None: received."""
 
-    __slots__ = ("_counters", "_over", "owners")
+    __slots__ = ("_counters", "owners")
 
     def __init__(self, counters: FrontEndCounters) -> None:
         self.owners: dict[bytes, Answers | None] = {}
         self._counters = counters
-        self._over = False
 
     def settle(self, flow: Answers, entries: Iterable[Entry]) -> None:
         """These entries of `flow` have an outcome."""
@@ -59,7 +58,7 @@ class Exchanges:
                 if entry.outcome is not ACKNOWLEDGED:
                     if owners.get(packet_id) is flow:
                         del owners[packet_id]
-                elif not self._over and owners.get(packet_id, flow) is not None:
+                elif owners.get(packet_id) is flow:
                     owners[packet_id] = None
                     self._counters.unreleased += 1
 
@@ -71,7 +70,7 @@ class Exchanges:
         if packet_id not in self.owners:
             return False
         if self.owners[packet_id] is not None:
-            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "a PUBREL before the PUBREC (4.3.3)")
+            raise early_release()
         del self.owners[packet_id]
         self._counters.unreleased -= 1
         return True
@@ -89,9 +88,13 @@ class Exchanges:
 
     def end(self) -> None:
         """The session has ended; later outcomes are ignored."""
-        self._over = True
         self._counters.unreleased -= sum(owner is None for owner in self.owners.values())
         self.owners.clear()
+
+
+def early_release() -> ProtocolError:
+    """The error for a PUBREL that answers no PUBREC: its device and we disagree about what is finished."""
+    return ProtocolError(ReasonCode.PROTOCOL_ERROR, "a PUBREL before the PUBREC (4.3.3)")
 
 
 def decode_pubrel(body: bytes, level: int) -> bytes:

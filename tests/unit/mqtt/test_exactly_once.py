@@ -101,6 +101,59 @@ def test_a_pubrec_that_is_repeated_keeps_its_turn() -> None:
     assert device.wire.take() == puback(2) + pubrec(1) + puback(3)
 
 
+@BOTH
+@pytest.mark.parametrize("together", [True, False])
+def test_after_its_pubcomp_no_pubrec_of_a_repeat_follows_that_would_acknowledge_the_next_message(
+    level: int, *, together: bool
+) -> None:
+    world = World()
+    device = world.device(level=level)
+    device.send(exactly(b"1", level=level))
+    world.answer_all()
+    slow = publish("t", b"slow", packet_id=2, level=level)
+    repeat = exactly(b"1", level=level, dup=True)
+    device.send(slow, repeat, repeat, pubrel(1))
+    assert device.wire.take() == pubrec(1) + pubcomp(1)
+    if together:
+        device.send(exactly(b"next", level=level))
+    world.answer_all()
+    assert device.wire.take() == puback(2) + (pubrec(1) if together else b"")
+    if not together:
+        device.send(exactly(b"next", level=level))
+        assert device.wire.take() == b""
+        world.answer_all()
+        assert device.wire.take() == pubrec(1)
+    assert world.kafka.log["plant", 0] == [b"1", b"slow", b"next"]
+    assert world.frontend.counters.unreleased == 1
+    assert world.balanced()
+
+
+@BOTH
+def test_a_pubrel_of_a_device_that_came_back_and_has_had_no_pubrec_ends_the_connection(level: int) -> None:
+    world = World()
+    first = come(world, level)
+    first.send(exactly(b"1", level=level))
+    second = come(world, level, present=True)
+    second.send(publish("p1/t", b"slow", packet_id=2, level=level), exactly(b"1", level=level, dup=True))
+    world.time.turn()
+    world.kafka.answer()
+    second.send(pubrel(1))
+    assert second.wire.closed
+    assert pubcomp(1) not in second.wire.take()
+
+
+def test_a_small_window_is_refilled_without_recursion() -> None:
+    world = World(receive_maximum=1)
+    device = world.device()
+    device.send(exactly(b"1"))
+    world.answer_all()
+    assert device.wire.take() == pubrec(1)
+    device.send(exactly(b"1", dup=True) * 1000)
+    for _ in range(1100):
+        world.time.turn()
+    assert device.wire.take() == pubrec(1) * 1000
+
+
 @pytest.mark.parametrize(("level", "answer"), [(4, pubcomp(7)), (5, b"\x70\x03\x00\x07\x92")])
 def test_a_pubrel_of_an_unknown_identifier_is_completed_and_5_0_says_that_there_is_none(
     level: int, answer: bytes
