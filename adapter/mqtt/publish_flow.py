@@ -34,7 +34,7 @@ from adapter.mqtt.pause import Pause
 from adapter.mqtt.primitives import Reader
 from adapter.mqtt.publish import is_text
 from adapter.mqtt.topic_alias import PublishPrefixes
-from adapter.mqtt.turns import LOOKUP, REPEATED, size_cost
+from adapter.mqtt.turns import LOOKUP, REFUSED, REPEATED, RUN, UNPAID, size_cost
 from adapter.reasons import Limit, Reason, ReasonCode
 from adapter.runs import Route, Run
 
@@ -93,6 +93,7 @@ class PublishFlow(Answers):
         room = self._room
         run: Run | None = None
         first = kind = last_first = size = taken = overhead = 0
+        work = 0  # runs and refusals of this read that are not paid for yet; see `turns.py`
         claimed_at = -1  # where the last QoS 2 packet stands that has put its identifier in use
         text = checked = False  # whether the payloads of the run must be UTF-8; whether each has to be looked at
         topic = last_topic = properties = last_properties = packet_id = b""
@@ -155,6 +156,8 @@ class PublishFlow(Answers):
                         if run is not None:
                             self._put(run, size)
                             run = None
+                        if not self._has_turn(REPEATED):
+                            break
                         if self._answer_repeated(packet_id):
                             pos = stop
                             taken += 1
@@ -174,7 +177,10 @@ class PublishFlow(Answers):
                     last_first, last_topic, last_properties = first, topic, properties
                     kind = first & ~DUP
                     found = None
-                    if not first & DUP or self._has_turn():
+                    work += RUN
+                    due = REPEATED if first & DUP else work - UNPAID
+                    if due <= 0 or self._has_turn(due):
+                        work = min(work, UNPAID)
                         found = self._lookups.route((kind, topic, properties), parsed if properties else NO_PROPERTIES)
                     if isinstance(found, Route):
                         if first & DUP:
@@ -217,6 +223,7 @@ class PublishFlow(Answers):
                         run.packet_ids.append(packet_id)
                     size += record_size
                 elif refusal is not None:
+                    work += REFUSED
                     route = None
                     if run is not None:
                         self._put(run, size)
@@ -238,9 +245,9 @@ class PublishFlow(Answers):
             self._frontend.counters.packets_received[PUBLISH_TYPE] += taken
         return pos
 
-    def _has_turn(self) -> bool:
-        """Whether this turn of the event loop has room for a message that is sent again; else the connection waits."""
-        if self._frontend.turns.take(REPEATED):
+    def _has_turn(self, cost: int) -> bool:
+        """Whether this turn of the event loop has room for so much work; else the connection waits."""
+        if self._frontend.turns.take(cost):
             return True
         self._session.yield_turn()
         return False

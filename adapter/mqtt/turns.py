@@ -4,7 +4,8 @@ A read may bring thirty thousand small packets, or four thousand new topics. A m
 twenty turns on its way to Kafka and back, so it waits twenty times for whatever a turn takes. A connection that finds
 the turn's budget exhausted waits for a later turn. Connections with few bytes go before those with many, unless the
 latter got nothing in the last turn: a PINGREQ does not wait for each of twenty large property lists. Otherwise it is
-first come, first served. PUBLISH packets to known topics, the usual case, are free.
+first come, first served. PUBLISH packets to known topics, the usual case, are free, unless one read brings dozens that
+are refused or share no run.
 
 There are three lines (`Frontend`), none of which waits for another: packets and topics of devices that were let in;
 their reads through TLS and WebSocket; and everything that comes before a device is let in.
@@ -28,7 +29,10 @@ PAUSE = 0.001
 CONTROL_PACKET = 4
 CONNECT = 50
 LOOKUP = 25
-REPEATED = 8  # a PUBLISH with DUP, which is searched for among what is pending
+REPEATED = 8  # a PUBLISH that is sent again, which is searched for among what is pending
+RUN = 1  # a PUBLISH that cannot share the run of the one before
+REFUSED = 24  # a PUBLISH whose payload is refused, or becomes a dead letter
+UNPAID = 32  # the runs and refusals of each read that are free
 READ = 10  # through TLS or WebSocket
 FRAME = 8  # of WebSocket
 HANDSHAKE = 1000  # of TLS: the server's signature

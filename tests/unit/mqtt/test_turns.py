@@ -243,6 +243,38 @@ def test_of_messages_that_are_sent_again_a_part_is_looked_for_in_each_turn() -> 
     assert world.frontend.counters.joined == 1000
 
 
+@pytest.mark.parametrize(
+    ("flood", "most"),
+    [
+        (publish("full", b"", qos=0) * 1000, 30),
+        ((publish("t", b"x", qos=0) + publish("t", b"x", qos=0, retain=True)) * 1000, 600),
+        (publish("t", b"x", qos=2, packet_id=1) * 1000, 60),
+    ],
+    ids=["refused payloads", "no two share a run", "QoS 2 messages that come again"],
+)
+def test_messages_that_cost_more_than_usual_are_taken_in_several_turns(flood: bytes, most: int) -> None:
+    world = World(receive_maximum=10_000)
+    device = world.device()
+    device.send(publish("t", b"x", qos=2, packet_id=1))
+    world.answer_all()
+    device.send(publish("full", b"x", qos=0), publish("t", b"x", qos=0, retain=True))
+    world.answer_all()
+    loop = Loop()
+    world.frontend.turns = Turns(loop)
+    received = world.frontend.counters.packets_received
+    before = received[3]
+    device.send(flood)
+    total = flood.count(b"\x30") + flood.count(b"\x31") + flood.count(b"\x34")
+    turns = 0
+    while received[3] - before < total:
+        assert turns < 1000
+        seen = received[3]
+        loop.step()
+        assert received[3] - seen <= most
+        turns += 1
+    assert turns > 3
+
+
 def test_a_handshake_costs_some_turns() -> None:
     assert HANDSHAKE > 3 * BUDGET
 
