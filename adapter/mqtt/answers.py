@@ -66,7 +66,7 @@ class Answers:
         self._failed = False  # the window has reached a message that ends the connection
         self._flushing = False
         self.answers_ready = False
-        # QoS 2, by identifier: the entries of publishes that came again in their session. Their PUBRECs are not sent yet.
+        # QoS 2, by identifier: the entries of publishes that came again in their session, whose PUBRECs are not sent.
         self._repeats: dict[bytes, list[Answer | Joined]] | None = None
         self.exchanges: Exchanges | None = None  # of the session, once it has any
         self._unreleased: set[bytes] | None = None  # see `count_unreleased`
@@ -191,9 +191,7 @@ class Answers:
         if not entries:
             return
         if self.exchanges is not None:
-            self.exchanges.settle(self, entries)
-        if self._repeats:
-            self._forget_repeats(entries)
+            self._settle_exchanges(self.exchanges, entries)
         if not session.is_open:
             self._pass_on(entries)
             return
@@ -224,17 +222,20 @@ class Answers:
             self._failed = True
             session.fail(failure)
         elif session.pauses & Pause.WINDOW:
-            if self._flushing:  # called by what takes packets: it must not call itself
-                self._frontend.timers.call_later(0.0, session.resume, Pause.WINDOW)
-            else:
-                session.resume(Pause.WINDOW)
+            self._refill_window()
 
-    def _forget_repeats(self, answered: list[Entry]) -> None:
-        assert self._repeats is not None, "there are some"
-        for entry in answered:
-            if entry.qos == QOS_2:
-                for packet_id in entry.packet_ids:
+    def _settle_exchanges(self, exchanges: Exchanges, entries: list[Entry]) -> None:
+        exchanges.settle(self, entries)
+        if self._repeats:
+            for entry in entries:
+                for packet_id in entry.packet_ids if entry.qos == QOS_2 else ():
                     self._repeats.pop(packet_id, None)
+
+    def _refill_window(self) -> None:
+        if self._flushing:  # called by what takes packets, which must not call itself
+            self._frontend.timers.call_later(0.0, self._session.resume, Pause.WINDOW)
+        else:
+            self._session.resume(Pause.WINDOW)
 
     def _pass_on(self, entries: list[Entry]) -> None:
         """The connection has ended: pass these outcomes to the later connections that joined."""
@@ -299,7 +300,7 @@ class Answers:
         return True
 
     def release_all(self, data: bytes, pos: int, end: int) -> int:
-        """Answer consecutive PUBRELs in one write; returns where they end, or where one begins that is for `release`."""
+        """Answer consecutive PUBRELs in one write; returns where they end, or where one is for `release`."""
         if self.exchanges is None:
             return pos
         if self.answers_ready:  # among them may be the PUBREC of one of these identifiers

@@ -95,7 +95,7 @@ class LayeredConnection(Connection):
             bool(self._steps) and self._steps[-1] is ProxyHeader
         )  # the address that counts is the device's, in the header
         if proxied or self._enter(address):
-            self._session = Opening(self._frontend, self)
+            self._session = Opening(self._frontend, self, address)
             self._receive = self._take_first
 
     def _take_first(self, data: bytes) -> None:
@@ -141,8 +141,8 @@ class LayeredConnection(Connection):
 
     @property
     def backlog(self) -> int:
-        """Bytes that are put off."""
-        return len(self._put_off or b"")
+        """Bytes that are put off; of what a layer still has inside, only that it is more than a small packet."""
+        return len(self._put_off or b"") or READ_SIZE
 
     def next_turn(self) -> None:
         """Take what was put off."""
@@ -155,6 +155,8 @@ class LayeredConnection(Connection):
             self.resume_reading()
 
     def _take(self, data: bytes) -> None:
+        if isinstance(self._session, Opening) and not self._session.may_read(len(data)):
+            return
         try:
             self._receive(data)
         except ProtocolError as error:
@@ -208,8 +210,8 @@ class LayeredConnection(Connection):
         if self._line is self._frontend.reads:
             self.read_size = min(LARGE_READ_SIZE, max(SMALL_READ_SIZE, size // max(frames, 1) * FRAMES_A_READ))
 
-    def yields(self) -> bool:
-        if self._closing or self._line.take(READ):
+    def yields(self, cost: int) -> bool:
+        if self._closing or self._line.take(cost):
             return False
         self._wait(b"")
         return True

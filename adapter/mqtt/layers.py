@@ -51,8 +51,11 @@ class Base(Protocol):
     def unframed(self, size: int, frames: int) -> None:
         """Charge the frames that `size` bytes consisted of, and adapt `read_size`."""
 
-    def yields(self) -> bool:
-        """Whether the rest has to wait for a later turn; then `receive` is called with no bytes."""
+    def yields(self, cost: int) -> bool:
+        """Whether the rest, of which the next piece costs so much, has to wait for a later turn.
+
+        Then `receive` is called with no bytes.
+        """
 
     def ended(self) -> None:
         """The peer has closed the layer's protocol: it sends nothing more."""

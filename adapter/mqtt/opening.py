@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.reasons import CloseCause
+from adapter.reasons import CloseCause, Limit
 
 if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 class Opening:
     """`watched_second` belongs to `Deadlines`."""
 
-    __slots__ = ("_frontend", "_over", "_wire", "watched_second")
+    __slots__ = ("_address", "_bytes", "_frontend", "_over", "_wire", "watched_second")
 
-    def __init__(self, frontend: Frontend, wire: Wire) -> None:
+    def __init__(self, frontend: Frontend, wire: Wire, address: str) -> None:
         self._frontend = frontend
         self._wire = wire
+        self._address = address
         self._over = False
+        self._bytes = 0
         self.watched_second = 0
         frontend.sessions[self] = None
         frontend.deadlines.watch(self, frontend.time() + frontend.config.handshake_timeout)
@@ -30,9 +32,23 @@ class Opening:
         if self._over:
             return False
         self._over = True
+        self._frontend.bytes_before_open -= self._bytes
         self._frontend.deadlines.forget(self)
         self._frontend.sessions.pop(self, None)
         return True
+
+    def may_read(self, size: int) -> bool:
+        """Count so many bytes more, all of which a layer may hold; False if it was closed, for all hold too many."""
+        if self._over:  # nothing is held any more
+            return True
+        frontend = self._frontend
+        self._bytes += size
+        frontend.bytes_before_open += size
+        if frontend.bytes_before_open <= frontend.config.limits.unauthenticated_bytes:
+            return True
+        frontend.limited(Limit.UNAUTHENTICATED, self._address)
+        self.end(None, CloseCause.TURNED_AWAY)
+        return False
 
     def end(self, _: ReasonCode | None, cause: CloseCause, text: str | None = None) -> None:  # noqa: ARG002 - a session's interface
         """Close; there is no MQTT yet in which to say why."""

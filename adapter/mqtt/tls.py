@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from adapter.errors import ProtocolError
 from adapter.mqtt.layers import forget, unopened
-from adapter.mqtt.turns import HANDSHAKE
+from adapter.mqtt.turns import HANDSHAKE, RECORD
 from adapter.peer import Certificate, Peer
 from adapter.reasons import ReasonCode
 
@@ -33,11 +33,18 @@ _SHORT = {
     "userId": "UID",
 }
 
+# OpenSSL allocates what the first message claims to be, up to 128 KiB, before it has come. The largest that clients
+# send, with post-quantum keys, has 2 KiB.
+LARGEST_HELLO = 16_384
+_HEAD = 9  # bytes: of the record (type, version, length), and of the message (type, length)
+_MESSAGE = 5  # where the message begins
+_HANDSHAKE, _CLIENT_HELLO = 22, 1
+
 
 class TlsLayer:
     """The server side of TLS. `context` is called once per connection: a renewed one applies to later connections."""
 
-    __slots__ = ("_base", "_below", "_incoming", "_open", "_outgoing", "_tls", "above")
+    __slots__ = ("_base", "_below", "_head", "_incoming", "_open", "_outgoing", "_tls", "above")
 
     def __init__(self, context: Callable[[], ssl.SSLContext], base: Base, below: Bytes) -> None:
         self._base = base
@@ -46,10 +53,13 @@ class TlsLayer:
         self._outgoing = ssl.MemoryBIO()
         self._tls = context().wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._open = False
+        self._head: bytes | None = b""  # of the first record, until it is checked
         self.above: Bytes = unopened
 
     def receive(self, data: bytes) -> None:
         """Process records, and the handshake before them. Raises ProtocolError."""
+        if self._head is not None:
+            self._check_head(self._head + data)
         self._incoming.write(data)
         if not self._open and not self._shake_hands():
             return
@@ -69,9 +79,21 @@ class TlsLayer:
                 self._base.ended()
                 return
             self.above(plain)
-            if tls.pending() and self._base.yields():
+            if (tls.pending() or self._incoming.pending) and self._base.yields(RECORD):
                 return
         self._flush()  # TLS's own answers, such as to a key update
+
+    def _check_head(self, data: bytes) -> None:
+        self._head = data[:_HEAD]
+        if len(self._head) < _HEAD:
+            return
+        head, self._head = self._head, None
+        size = int.from_bytes(head[3:_MESSAGE], "big")
+        if head[0] == _HANDSHAKE and (
+            size < _HEAD - _MESSAGE
+            or (head[_MESSAGE] == _CLIENT_HELLO and int.from_bytes(head[_MESSAGE + 1 :], "big") > LARGEST_HELLO)
+        ):
+            raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "TLS: not the ClientHello of any client")
 
     def _shake_hands(self) -> bool:
         try:

@@ -34,6 +34,7 @@ RUN = 1  # a PUBLISH that cannot share the run of the one before
 REFUSED = 24  # a PUBLISH whose payload is refused, or becomes a dead letter
 UNPAID = 32  # the runs and refusals of each read that are free
 READ = 10  # through TLS or WebSocket
+RECORD = 5  # of TLS, beyond the first of a read
 FRAME = 8  # of WebSocket
 HANDSHAKE = 1000  # of TLS: the server's signature
 

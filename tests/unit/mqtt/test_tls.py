@@ -9,8 +9,10 @@ import pytest
 
 from adapter.certificates import TlsConfig, make_context
 from adapter.mqtt.layered_connection import LayeredConnection, Layers
+from adapter.mqtt.turns import Turns
 from adapter.peer import Peer
 from tests.support.certificates import Authority
+from tests.support.fakes import Loop
 from tests.support.front_end import World
 from tests.support.packets import CONNACK_OK, DISCONNECT, PINGREQ, PINGRESP, connect, puback, publish
 from tests.support.wires import Socket, TlsDevice
@@ -201,3 +203,55 @@ async def test_the_adapters_stop_ends_handshakes_too(site: Site, world: World) -
     world.frontend.stop_reading()
     assert socket.closed
     assert world.frontend.counters.closed == {"shutdown": 1}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x16\x03\x01\x00\x04\x01\x01\xff\xb8",  # 131,000 bytes, for which OpenSSL would allocate at once
+        b"\x16\x03\x01\x00\x01\x01\x16\x03\x01",  # a header over two records
+    ],
+)
+@pytest.mark.parametrize("chunk", [1, 65_536])
+async def test_a_client_hello_that_no_client_sends_is_refused(
+    site: Site, world: World, head: bytes, chunk: int
+) -> None:
+    socket = site.accept(world, chunk=chunk)
+    socket.send(head)
+    assert socket.closed
+    assert world.frontend.counters.closed == {"protocol_error": 1}
+    assert world.frontend.bytes_before_open == 0
+
+
+async def test_what_is_read_before_the_session_begins_counts_as_held_by_strangers(site: Site, world: World) -> None:
+    socket = site.accept(world)
+    device = TlsDevice(socket, site.authority.cafile)
+    with pytest.raises(ssl.SSLWantReadError):
+        device.tls.do_handshake()
+    device._exchange()
+    assert world.frontend.bytes_before_open > 100
+    device.shake_hands()
+    assert world.frontend.bytes_before_open == 0
+    device.send(connect())
+    assert device.take() == CONNACK_OK
+
+
+async def test_records_of_a_byte_are_taken_in_several_turns(site: Site, world: World) -> None:
+    socket, device = site.connected(world)
+    loop = Loop()
+    world.frontend.reads = Turns(loop)
+    packets = publish("t", b"x" * 990)
+    for place in range(len(packets)):
+        device.tls.write(packets[place : place + 1])
+    device._below.send(device._outgoing.read(16_000))
+    steps = 0
+    while loop.soon:
+        loop.step()
+        steps += 1
+    assert steps > 10
+    device._exchange()
+    while loop.soon:
+        loop.step()
+    world.answer_all()
+    assert device.take() == puback(1)
+    assert not socket.closed

@@ -279,3 +279,17 @@ async def test_a_session_that_pauses_pauses_the_socket() -> None:
     site.world.answer_all()
     assert socket.transport.reading
     assert device.take() == b"\x40\x02\x00\x01\x40\x02\x00\x02"
+
+
+async def test_upgrade_requests_count_as_held_by_strangers() -> None:
+    site = Site(limits=Limits(unauthenticated_bytes=20_000))
+    first, second = site.accept(), site.accept()
+    first.send(b"GET /mqtt HTTP/1.1\r\nX: " + b"a" * 12_000)
+    assert site.world.frontend.bytes_before_open > 12_000
+    second.send(b"GET /mqtt HTTP/1.1\r\nX: " + b"a" * 12_000)
+    assert second.closed
+    assert not first.closed
+    assert site.closed == {"turned_away": 1}
+    second.send(b"a" * 50_000)
+    first.connection.connection_lost(None)
+    assert site.world.frontend.bytes_before_open == 0
