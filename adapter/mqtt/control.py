@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.mqtt.acknowledgement import decode_acknowledgement
 from adapter.mqtt.connect import MQTT_5
 from adapter.mqtt.disconnect import decode_disconnect
-from adapter.mqtt.exactly_once import decode_pubrel
 from adapter.mqtt.kept_sessions import LONGEST
 from adapter.mqtt.packet_types import PacketType
-from adapter.mqtt.primitives import Reader
 from adapter.mqtt.replies import PINGRESP, encode_ack, encode_suback, encode_unsuback
 from adapter.mqtt.subscribe import decode_subscribe, decode_unsubscribe
 from adapter.reasons import CloseCause, ReasonCode
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from adapter.mqtt.session import Session
 
 
-_REFUSES = b"\x80"  # the lowest reason code of a failure
+_REFUSES = 0x80  # the lowest reason code of a failure
 
 
 def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None:
@@ -40,7 +39,8 @@ def take_control_packet(session: Session, kind: PacketType, body: bytes) -> None
             packet_id, count = decode_unsubscribe(body, level)  # [MQTT-3.10.4-4]
             _answer(session, encode_unsuback(level, packet_id, count, ReasonCode.NO_SUBSCRIPTION_EXISTED))
         case PacketType.PUBREL:
-            _release(session, decode_pubrel(body, level))
+            packet_id, _ = decode_acknowledgement(kind, body, level)
+            _release(session, packet_id)
         case PacketType.PUBACK | PacketType.PUBREC | PacketType.PUBCOMP:
             _take_stray_acknowledgement(session, kind, body)
         case _:
@@ -61,8 +61,8 @@ def _take_stray_acknowledgement(session: Session, kind: PacketType, body: bytes)
 
     A PUBREC is answered, so that the device discards it [MQTT-4.3.3-4], unless it is a refusal itself.
     """
-    packet_id = Reader(body).packet_id()
-    if kind is PacketType.PUBREC and body[2:3] < _REFUSES:
+    packet_id, said = decode_acknowledgement(kind, body, session.level)
+    if kind is PacketType.PUBREC and said < _REFUSES:
         code = ReasonCode.PACKET_IDENTIFIER_NOT_FOUND if session.level == MQTT_5 else ReasonCode.SUCCESS
         session.reply(encode_ack(PacketType.PUBREL, packet_id, code))
 

@@ -12,12 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.errors import MalformedPacketError, ProtocolError
+from adapter.errors import ProtocolError
 from adapter.model import ACKNOWLEDGED
-from adapter.mqtt.connect import MQTT_5
-from adapter.mqtt.packet_types import PacketType
-from adapter.mqtt.primitives import Reader
-from adapter.mqtt.properties import decode_properties
 from adapter.mqtt.returning import HANDED_OVER
 from adapter.reasons import ReasonCode
 
@@ -34,7 +30,6 @@ PUBREL, PUBCOMP = b"\x62\x02", b"\x70\x02"
 SIZE = 4
 AT_ONCE = 256  # in one turn of the event loop
 PACKET_ID = 2  # bytes
-_FROM_CLIENT = (ReasonCode.SUCCESS, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND)  # 5.0 table 3-6
 
 
 class Exchanges:
@@ -95,19 +90,3 @@ class Exchanges:
 def early_release() -> ProtocolError:
     """The error for a PUBREL that answers no PUBREC: its device and we disagree about what is finished."""
     return ProtocolError(ReasonCode.PROTOCOL_ERROR, "a PUBREL before the PUBREC (4.3.3)")
-
-
-def decode_pubrel(body: bytes, level: int) -> bytes:
-    """The packet identifier of a PUBREL without its fixed header (section 3.6). Raises ProtocolError."""
-    packet_id = body[:PACKET_ID]
-    if len(packet_id) < PACKET_ID or packet_id == b"\0\0":
-        raise MalformedPacketError("a PUBREL without a packet identifier [MQTT-2.3.1-1, 5.0: 2.2.1-3]")
-    reader = Reader(body[PACKET_ID:])
-    if level == MQTT_5 and not reader.at_end:
-        code = reader.u8()
-        if code not in _FROM_CLIENT:
-            raise MalformedPacketError(f"reason code 0x{code:02x} in a PUBREL [MQTT-3.6.2-1]")
-        if not reader.at_end:
-            decode_properties(reader.part(), PacketType.PUBREL)
-    reader.finish()
-    return packet_id

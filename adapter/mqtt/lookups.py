@@ -18,6 +18,7 @@ from adapter.runs import Route
 
 if TYPE_CHECKING:
     from adapter.model import Identity, PublishProperties
+    from adapter.mqtt.frontend import MqttConfig
     from adapter.mqtt.ports import LookUp
     from adapter.mqtt.session import Session
 
@@ -39,6 +40,15 @@ def topic_name(topic: bytes) -> str:
     if not topic:  # 5.0 section 3.3.2.1
         raise ProtocolError(ReasonCode.PROTOCOL_ERROR, "neither a topic nor a topic alias")
     return decode_topic_name(topic)
+
+
+def topic_beyond_limits(topic: bytes, config: MqttConfig) -> tuple[Limit, Refusal] | None:
+    """The limit that the topic name of a PUBLISH or a Will exceeds, and how it is refused."""
+    if len(topic) > config.max_topic_length:
+        return Limit.TOPIC_LENGTH, _TOPIC_TOO_LONG
+    if topic.count(b"/") >= config.limits.topic_levels:
+        return Limit.TOPIC_LEVELS, _TOPIC_TOO_DEEP
+    return None
 
 
 class Lookups:
@@ -75,10 +85,9 @@ class Lookups:
                 return None
             name = topic_name(topic)
             config = frontend.config
-            if len(topic) > config.max_topic_length:
-                return self._limited(Limit.TOPIC_LENGTH, _TOPIC_TOO_LONG)
-            if topic.count(b"/") >= config.limits.topic_levels:
-                return self._limited(Limit.TOPIC_LEVELS, _TOPIC_TOO_DEEP)
+            beyond = topic_beyond_limits(topic, config)
+            if beyond is not None:
+                return self._limited(*beyond)
             if len(properties.user_properties) > config.limits.user_properties:
                 return self._limited(Limit.USER_PROPERTIES, _TOO_MANY_PROPERTIES)
             header = PublishHeader(name, (kind & QOS_BITS) >> 1, bool(kind & RETAIN), properties)

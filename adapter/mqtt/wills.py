@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from adapter.errors import ConnectRefusedError
 from adapter.model import ACKNOWLEDGED, HEADER_OVERHEAD, NO_PROPERTIES, NOT_TEXT, PublishHeader, RecordTemplate, Refusal
+from adapter.mqtt.lookups import topic_beyond_limits
 from adapter.mqtt.publish import is_text
 from adapter.reasons import PUBACK_CODE, WILL_CODE, CloseCause, Reason, ReasonCode
 from adapter.runs import Route, Run
@@ -120,6 +121,12 @@ class Wills:
 
     def check(self, identity: Identity, will: Will, done: Callable[[LastWill | ConnectRefusedError], None]) -> None:
         """Check whether this Will is allowed; `done` gets the answer, now or later."""
+        beyond = topic_beyond_limits(will.topic.encode(), self._frontend.config)
+        if beyond is not None:
+            limit, refusal = beyond
+            self._frontend.counters.limited[limit] += 1
+            done(self._checked(identity, will, refusal))
+            return
         header = PublishHeader(will.topic, will.qos, will.retain, will.properties)
         checked = partial(self._checked, identity, will)
         answer = self._frontend.gate.authorise(identity, header, lambda found: done(checked(found)))

@@ -451,6 +451,37 @@ def test_a_malformed_pubrel_ends_the_connection(level: int, bad: bytes, code: in
 
 
 @pytest.mark.parametrize(
+    ("level", "bad", "code"),
+    [
+        (4, b"\x40\x03\x00\x01\x00", None),
+        (4, b"\x50\x04\x00\x01\x00\x00", None),
+        (5, b"\x40\x03\x00\x01\x01", 0x81),
+        (5, b"\x40\x03\x00\x01\x92", 0x81),
+        (5, b"\x40\x05\x00\x01\x00\x7f\x00", 0x81),
+        (5, b"\x50\x04\x00\x01\x00\x05", 0x81),
+        (5, b"\x70\x03\x00\x01\x10", 0x81),
+        (5, b"\x70\x08\x00\x01\x00\x04\x1f\x00\x01\xff", 0x81),
+    ],
+)
+def test_a_malformed_acknowledgement_ends_the_connection_though_nothing_was_sent(
+    level: int, bad: bytes, code: int | None
+) -> None:
+    world = World()
+    device = world.device(level=level)
+    device.send(bad)
+    answer = device.wire.take()
+    assert answer == b"" if code is None else (answer[0], answer[2]) == (0xE0, code)
+    assert device.wire.closed
+
+
+@pytest.mark.parametrize("sent", [b"\x40\x02\x00\x01", b"\x40\x04\x00\x01\x10\x00", b"\x70\x03\x00\x01\x92"])
+def test_an_acknowledgement_of_nothing_is_ignored(sent: bytes) -> None:
+    device = World().device(level=5)
+    device.send(sent, PINGREQ)
+    assert device.wire.take() == PINGRESP
+
+
+@pytest.mark.parametrize(
     "good",
     [
         b"\x62\x02\x00\x01",

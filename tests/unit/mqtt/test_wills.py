@@ -319,6 +319,16 @@ def test_a_will_that_is_no_record_of_kafkas_is_refused(level: int, code: int) ->
     assert device.wire.take()[3] == code
 
 
+@pytest.mark.parametrize(("level", "code"), [(4, 5), (5, 0x90)])
+@pytest.mark.parametrize(("topic", "limit"), [("x" * 1025, "topic_length"), ("/" * 128, "topic_levels")])
+def test_the_limits_of_topics_are_those_of_wills_too(level: int, code: int, topic: str, limit: str) -> None:
+    world = World()
+    device = world.accept()
+    device.send(connect(level=level, will=last_will(topic, level=level)))
+    assert device.wire.take()[3] == code
+    assert world.frontend.counters.limited == {limit: 1}
+
+
 @pytest.mark.parametrize(("level", "code"), [(4, 3), (5, 0x97)])
 def test_all_wills_together_have_a_limit(level: int, code: int) -> None:
     world = World(max_will_bytes=3000)
