@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from adapter.delivery.lane import tell
 from adapter.model import ACKNOWLEDGED
 from adapter.reasons import Reason
 
@@ -52,6 +53,5 @@ def drop_expired(lane: Lane, keeper: LaneHost, now: float) -> None:
         run.outcome = ACKNOWLEDGED
         keeper.budget.credit(run.owner, run.held)
         touched[run.owner] = None
-    for owner in touched:
-        owner.settled()
+    tell(touched)
     keeper.budget.release(sum(run.held for run in expired))

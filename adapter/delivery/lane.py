@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 from adapter.runs import RUN_MEMORY, Batch, Run
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
     from adapter.counters import Ledger
     from adapter.delivery.budget import Budget
@@ -193,3 +193,12 @@ class Lane:
         for _ in overdue:
             self.queue.popleft()
         return overdue
+
+
+def tell(owners: Iterable[Owner]) -> None:
+    """Tell each of them that runs of its have an outcome; a fault in one ends that one alone."""
+    for owner in owners:
+        try:
+            owner.settled()
+        except Exception as fault:  # noqa: BLE001 - the others must hear of theirs, and the budget too
+            owner.abandon(fault)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from adapter.counters import DeliveryCounters, Ledger
 from adapter.delivery.expiry import ExpiringSink, drop_expired
-from adapter.delivery.lane import Lane, LaneState
+from adapter.delivery.lane import Lane, LaneState, tell
 from adapter.errors import (
     BlockedError,
     KafkaError,
@@ -228,11 +228,7 @@ class Pipeline:
             owner = run.owner
             budget.credit(owner, run.size + RUN_MEMORY)
             touched[owner] = None
-        for owner in touched:
-            try:
-                owner.settled()
-            except Exception as fault:  # noqa: BLE001 - the others must hear of theirs, and the budget too
-                owner.abandon(fault)
+        tell(touched)
 
     def _fail(self, lane: Lane, runs: list[Run], outcome: Outcome, rest: Iterable[Run] = ()) -> None:
         """Settle runs that Kafka does not have, and withdraw what their failed connections have behind them.
@@ -362,19 +358,24 @@ class Pipeline:
         self._announce_idle()
 
     def retire(self, topic: str, callback: Callable[[], None]) -> None:
-        """Retire the lanes of a topic whose partition count changed, and call back once all of them are empty."""
+        """Retire the lanes of a topic whose partition count changed, and call back once each of them was empty."""
         lanes = [lane for lane in self._lanes.values() if lane.topic == topic]
         for lane in lanes:
             lane.retired = True
         self._await_retired(lanes, callback)
 
     def _await_retired(self, lanes: list[Lane], callback: Callable[[], None]) -> None:
-        if any(lane.state is not LaneState.EMPTY for lane in lanes):
-            self._timers.call_later(0.02, self._await_retired, lanes, callback)
-            return
+        # One by one: dead letters, which cannot wait, still come, and would keep some lane busy at any time.
+        busy = []
         for lane in lanes:
-            del self._lanes[lane.topic, lane.partition]
-        callback()
+            if lane.state is LaneState.EMPTY:
+                del self._lanes[lane.topic, lane.partition]
+            else:
+                busy.append(lane)
+        if busy:
+            self._timers.call_later(0.02, self._await_retired, busy, callback)
+        else:
+            callback()
 
     def fill(self) -> dict[str, int]:
         """Count for the metrics: lanes, their waiting runs, and their records at Kafka."""

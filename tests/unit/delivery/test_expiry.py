@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from adapter.errors import TransientKafkaError
 from adapter.reasons import Reason
 from tests.support.front_end import Device, World
 from tests.support.packets import last_will, puback, publish
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TEN = b"\x02\x00\x00\x00\x0a"  # Message Expiry Interval
 TWENTY = b"\x02\x00\x00\x00\x14"
@@ -171,3 +176,26 @@ def test_a_will_expires_like_any_message_and_is_not_called_lost(world: World) ->
     assert world.ledger.dropped[1] == {Reason.EXPIRED: 1}
     assert world.log.events == []
     assert world.frontend.counters.wills == 0
+
+
+def test_an_owner_that_fails_while_its_message_expires_is_abandoned_and_nothing_else_suffers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, other = at_kafka(world), world.device("other", level=5)
+    send(other, b"short")
+    flow = other.session._flow
+    assert flow is not None
+    monkeypatch.setattr(type(flow), "settled", fail_for(flow, type(flow).settled))
+    world.time.advance(10)
+    assert other.wire.closed
+    assert landed(world) == [b"first"]
+    assert first.wire.take() == puback(1)
+
+
+def fail_for(broken: object, settled: Callable[[Any], None]) -> Callable[[Any], None]:
+    def instead(flow: object) -> None:
+        if flow is broken:
+            raise RuntimeError("no")
+        settled(flow)
+
+    return instead
