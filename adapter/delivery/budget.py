@@ -26,13 +26,12 @@ class Waiter(Protocol):
 class Budget:
     """Counts the bytes of records from the time a lane takes them until Kafka answers. All sizes are in bytes."""
 
-    __slots__ = ("_payers", "_waiting", "limit", "releases", "soft", "used")
+    __slots__ = ("_payers", "_waiting", "limit", "soft", "used")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.soft = int(limit * SOFT)
         self.used = 0
-        self.releases = 0  # grows while Kafka answers
         self._payers = 0
         self._waiting: dict[Waiter, None] = {}  # in order of arrival
 
@@ -75,7 +74,6 @@ class Budget:
     def release(self, size: int) -> None:
         """Free `size` bytes that are held no more, and let waiting connections continue."""
         self.used -= size
-        self.releases += 1
         waiting = self._waiting
         # Each gets at most one turn: a connection that finds too little room queues up again behind the others.
         for _ in range(len(waiting)):

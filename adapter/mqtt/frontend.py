@@ -33,7 +33,6 @@ class Budget(Protocol):
 
     used: int
     soft: int
-    releases: int
 
     def must_wait(self, pending_bytes: int) -> bool:
         """Whether a connection that holds `pending_bytes` may add nothing now."""

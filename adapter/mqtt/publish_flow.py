@@ -66,7 +66,7 @@ RECORD_TOO_LARGE = Refusal(
 class PublishFlow(Answers):
     """The publishes of one open session."""
 
-    __slots__ = ("_last_shape", "_lookups", "_prefixes", "_releases_seen")
+    __slots__ = ("_impatient", "_last_shape", "_lookups", "_prefixes", "_room_seen")
 
     def __init__(self, session: Session, identity: Identity, earlier: Earlier | None = None) -> None:
         super().__init__(session, identity, earlier)
@@ -75,7 +75,8 @@ class PublishFlow(Answers):
         # If the last read was a single QoS 1 publish without properties: its bytes up to the packet identifier, its
         # length, the offset of its payload, its route, and the size of its record.
         self._last_shape: tuple[bytes, int, int, Route, int] | None = None
-        self._releases_seen = -1
+        self._impatient = False  # there was no room for QOS_0_PATIENCE, and is none yet
+        self._room_seen = 0  # how often there was room again
 
     def take(self, data: bytes, pos: int, end: int) -> int:  # noqa: C901, PLR0912, PLR0915 - one loop, see below
         """Take the complete PUBLISH packets from `pos` on; returns the offset of the first one not taken.
@@ -331,18 +332,21 @@ class PublishFlow(Answers):
     def _wait_for_room(self, qos: int) -> Refusal | None:
         """The budget is used up: do not read the connection until there is room.
 
-        A QoS 0 message waits only while Kafka makes progress: without any for a while it is dropped, and so are those
-        that follow until Kafka makes progress again.
+        A QoS 0 message waits no longer than QOS_0_PATIENCE. Then it is dropped, and so are those that follow, until
+        there is room.
         """
-        budget = self._frontend.budget
-        if not qos and budget.releases == self._releases_seen:
+        if not qos and self._impatient:
             return _OVER_BUDGET
-        self._releases_seen = budget.releases
         self._session.pause(Pause.BUDGET)
-        budget.wait(self)
+        self._frontend.budget.wait(self)
         if not qos:
-            self._frontend.timers.call_later(QOS_0_PATIENCE, self.room_again)
+            self._frontend.timers.call_later(QOS_0_PATIENCE, self._lose_patience, self._room_seen)
         return None
+
+    def _lose_patience(self, room_seen: int) -> None:
+        if room_seen == self._room_seen:
+            self._impatient = True
+            self._session.resume(Pause.BUDGET)
 
     def connection_ended(self) -> None:
         """Take nothing more; what is pending continues, and is all that is needed of this connection."""
@@ -353,7 +357,9 @@ class PublishFlow(Answers):
         self._frontend.budget.forget(self)
 
     def room_again(self) -> None:
-        """The budget has room, or a QoS 0 message has waited for QOS_0_PATIENCE."""
+        """The budget has room."""
+        self._impatient = False
+        self._room_seen += 1
         self._session.resume(Pause.BUDGET)
 
     def _put(self, run: Run, size: int) -> None:

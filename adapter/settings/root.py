@@ -54,8 +54,8 @@ class Settings(BaseSettings):
     )
     qos0_overflow: kinds.AnyOverflow = Field(
         default=kinds.Overflow.DROP_NEWEST,
-        description="When the pending bytes are used up: `drop_newest` lets a QoS 0 message wait up to 0.5 s while "
-        "Kafka accepts records, then drops it; `drop_oldest` drops those that have waited longest instead.",
+        description="When the pending bytes are used up: `drop_newest` lets a QoS 0 message wait up to 0.5 s for "
+        "room, then drops it; `drop_oldest` drops those that have waited longest instead.",
     )
     auth: AuthSettings = AuthSettings()
     routes_file: kinds.OptionalText = Field(

@@ -281,16 +281,6 @@ def test_a_given_up_batch_that_fails_later_is_not_sent_again(world: World) -> No
     world.assert_nothing_left()
 
 
-def test_a_failed_try_does_not_count_as_kafka_taking_records(world: World) -> None:
-    FakeOwner().publish(world.lane, b"1")
-    world.time.turn()
-    world.kafka.answer(TransientKafkaError("no"))
-    world.time.advance(1)
-    assert world.budget.releases == 0
-    world.kafka.answer()
-    assert world.budget.releases == 1
-
-
 def fail_until_given_up(world: World) -> None:
     """Every try fails, until something has waited for longer than the delivery timeout."""
     while not world.ledger.unknown[1]:

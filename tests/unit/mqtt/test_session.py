@@ -702,6 +702,27 @@ def test_over_the_budget_qos_1_waits_and_qos_0_is_dropped() -> None:
     assert world.balanced()
 
 
+def test_qos_0_waits_half_a_second_for_room_also_while_kafka_takes_a_little() -> None:
+    world = World(budget=2000)
+    world.device("full").send(publish("p1/t", b"x" * 2000))
+    device = world.device("zero")
+    device.send(publish("t", b"0", qos=0))
+    for _ in range(4):
+        world.time.advance(0.1)
+        world.budget.release(1)
+    assert world.ledger.dropped[0] == {}
+    world.time.advance(0.2)
+    assert world.ledger.dropped[0] == {Reason.BUDGET: 1}
+    device.send(publish("t", b"0", qos=0))
+    assert world.ledger.dropped[0] == {Reason.BUDGET: 2}
+    world.budget.used += 4
+    world.answer_all()
+    device.send(publish("t", b"room", qos=0))
+    world.answer_all()
+    assert world.kafka.log["plant", 0] == [b"room"]
+    assert world.balanced()
+
+
 @BOTH
 def test_a_device_that_sends_one_message_after_the_other_stays_within_the_budget(level: int) -> None:
     world = World(budget=2000)
