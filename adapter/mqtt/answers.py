@@ -228,8 +228,12 @@ class Answers:
         exchanges.settle(self, entries)
         if self._repeats:
             for entry in entries:
-                for packet_id in entry.packet_ids if entry.qos == QOS_2 else ():
-                    self._repeats.pop(packet_id, None)
+                for packet_id in entry.packet_ids if isinstance(entry, Answer | Joined) else ():
+                    repeats = self._repeats.get(packet_id, [])
+                    if entry in repeats:
+                        repeats.remove(entry)
+                    if not repeats:
+                        self._repeats.pop(packet_id, None)
 
     def _refill_window(self) -> None:
         if self._flushing:  # called by what takes packets, which must not call itself

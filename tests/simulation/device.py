@@ -30,6 +30,7 @@ REFUSED = 0x80
 MALFORMED = b"\x30\xff\xff\xff\xff"  # a remaining length of five bytes
 PATIENCE = 3  # how often a message that may be refused for good is sent: 3.1.1 only knows the closed connection
 IMPATIENCE = 5.0  # seconds without a CONNACK
+REPEAT = (0.0, 1.0)  # seconds without an answer to a QoS 2 message, after which some devices send it again
 RETURN = (0.05, 0.5)  # seconds until it comes back
 
 
@@ -67,6 +68,7 @@ class Device:
         self._unread = b""
         self._heard = asyncio.Event()
         self._in_flight: set[int] = set()  # on this connection
+        self._moods = random.Random(f"{seed}/{told.name}/again")
         self._due = 0.0
         self._due_for = -1
 
@@ -221,8 +223,16 @@ class Device:
             self._in_flight.add(number)
         connection = self._connections
         link.send(data, lambda: self._arrived(connection, message))
+        if self.plan.forgets_dup and self.plan.level != MQTT_5 and message.qos == QOS_2 and self._moods.random() < 0.5:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._moods.uniform(*REPEAT), self._repeat, connection, link, number, data)
         if self._rng.random() < 0.1:
             link.send(packets.PINGREQ)
+
+    def _repeat(self, connection: int, link: Link, number: int, data: bytes) -> None:
+        """Without a new connection, as 3.1.1 allows; its PUBREC may be on its way."""
+        if connection == self._connections and number in self._waiting and not (self._lost or self._halved):
+            link.send(data)
 
     def _id_of(self, number: int) -> int:
         """The packet identifier of a message; a new one gets the smallest that is free, as many clients do it."""
@@ -271,6 +281,8 @@ class Device:
                 self._resume(present=body[0] == 1)
         elif kind in {PUBACK, PUBREC}:
             number = self.number(int.from_bytes(body[:2], "big"))
+            if number in self._releasing:  # of a message that was sent again
+                return
             success = len(body) < 3 or body[2] < REFUSED
             self.story.answered(number, success=success)
             name = "PUBACK" if kind == PUBACK else "PUBREC"

@@ -282,6 +282,14 @@ def _frees_an_identifier_with_another_message(original: Any) -> Any:
 # -- counting, limits, closing -----------------------------------------------------------------------------------------
 
 
+def _forgets_that_it_owes_repeats(original: Any) -> Any:
+    def release(self: Answers, packet_id: bytes) -> bool:
+        self._repeats = None
+        return original(self, packet_id)  # type: ignore[no-any-return]
+
+    return release
+
+
 def _counts_twice(original: Any) -> Any:
     def settle(self: Pipeline, runs: Any, outcome: Outcome) -> None:
         runs = list(runs)
@@ -366,6 +374,8 @@ MUTATIONS = (
              ((Lane, "cut_batch", _sends_a_part_of_a_cut_batch_twice),)),
     Mutation("keeps a session without its exchanges of QoS 2", "a QoS 2 message makes one record", 40,
              ((KeptSessions, "keep", _keeps_sessions_without_their_exchanges),)),
+    Mutation("says PUBREC to a repeat after its PUBCOMP", DURABLE, 1,
+             ((Answers, "release", _forgets_that_it_owes_repeats),), history="pubrec_after_pubcomp"),
     Mutation("does not free a packet identifier at its PUBREL", DURABLE, 10,
              ((Exchanges, "release", _instead(_releases_nothing)),
               (Exchanges, "release_all", _instead(_releases_one_by_one)))),

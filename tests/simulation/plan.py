@@ -79,7 +79,7 @@ class Connection:
 class Device:
     """One device: what it publishes, and how its connections end; the last one stays. `window`: most in flight.
 
-    `forgets_dup`: it repeats its QoS 2 messages without DUP.
+    `forgets_dup`: it repeats its QoS 2 messages without DUP; in 3.1.1 also some that have no answer for a while.
     """
 
     name: str

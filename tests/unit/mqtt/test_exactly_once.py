@@ -112,7 +112,9 @@ def test_after_its_pubcomp_no_pubrec_of_a_repeat_follows_that_would_acknowledge_
     world.answer_all()
     slow = publish("t", b"slow", packet_id=2, level=level)
     repeat = exactly(b"1", level=level, dup=True)
-    device.send(slow, repeat, repeat, pubrel(1))
+    device.send(repeat)
+    assert device.wire.take() == pubrec(1) * 2
+    device.send(repeat, slow, repeat, repeat, pubrel(1))
     assert device.wire.take() == pubrec(1) + pubcomp(1)
     if together:
         device.send(exactly(b"next", level=level))
