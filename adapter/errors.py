@@ -9,7 +9,8 @@ AdapterError
 └── KafkaError                   Kafka did not acknowledge a batch, or cannot be queried
     ├── TransientKafkaError      may work later: the same batch is sent again, before anything behind it
     │   ├── PartitionGoneError   the topic has no such partition, as far as is known
-    │   └── BlockedError         an operator must fix something first
+    │   ├── BlockedError         an operator must fix something first
+    │   └── UnknownOutcomeError  Kafka may have the batch all the same
     ├── RejectedError            will never work: a record of the batch is refused for good
     │   ├── TooLargeError        the batch is larger than the topic accepts
     │   └── TimestampError       its timestamps are too far from the broker's time
@@ -78,6 +79,10 @@ class PartitionGoneError(TransientKafkaError):
 
 class BlockedError(TransientKafkaError):
     """An operator must fix something first: a right, a clock. No message may be lost because of it."""
+
+
+class UnknownOutcomeError(TransientKafkaError):
+    """The batch may have landed before it failed: sent again, its records may be in Kafka twice."""
 
 
 class RejectedError(KafkaError):

@@ -9,11 +9,10 @@ closes.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from adapter.errors import ConnectRefusedError, TransientKafkaError
+from adapter.errors import BlockedError, ConnectRefusedError, TransientKafkaError
 from adapter.model import Connect, Delivery, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.outage import Outage
 from adapter.reasons import Reason, ReasonCode
@@ -59,7 +58,10 @@ class Topics(Protocol):
         """None: not known, or no such topic."""
 
     async def find(self, topic: str) -> int | None:
-        """The partition count, from Kafka if need be; None: no such topic. Raises TransientKafkaError."""
+        """The partition count, from Kafka if need be; None: no such topic.
+
+        Raises TransientKafkaError, and BlockedError if the adapter may not know.
+        """
 
 
 class Lanes(Protocol):
@@ -171,10 +173,13 @@ class Ingress:
         return None
 
     def bind(self, template: RecordTemplate, done: Callable[[Route | Refusal], None]) -> Route | Refusal | None:
-        """The other half."""
+        """The other half. A topic that the adapter may not describe is as good as missing.
+
+        The device is gone, so nothing else would bound how many messages wait for a right that may never be granted.
+        """
         route = self._bind(template)
         if route is None:
-            self._tasks.spawn(self._look_up(partial(self._found, template), done))
+            self._tasks.spawn(self._look_up(partial(self._found, template, waits_for_rights=False), done))
         return route
 
     def _template(self, identity: Identity, header: PublishHeader) -> RecordTemplate | Refusal:
@@ -211,7 +216,7 @@ class Ingress:
                 return authorised
         return await self._found(template)
 
-    async def _found(self, template: RecordTemplate) -> Route | Refusal:
+    async def _found(self, template: RecordTemplate, *, waits_for_rights: bool = True) -> Route | Refusal:
         missing: str | None = None
         while True:
             moving = self._moving.get(template.topic)
@@ -220,14 +225,20 @@ class Ingress:
             route = self._bind(template, missing)
             if route is not None:
                 return route
+            refusal: Refusal | None = None
             try:
-                count = await self._topics.find(template.topic)
+                if await self._topics.find(template.topic) is None:
+                    refusal = self._missing(template.topic)
+            except BlockedError:  # nor does this: an operator's mistake must cost no message
+                refusal = self._hidden(template.topic)
+                if waits_for_rights:
+                    await self._outage.wait(template.topic)
+                    continue
             except TransientKafkaError:  # Kafka is away: that says nothing about the topic
                 await self._outage.wait(template.topic)
-                continue
-            if count is None:
+            if refusal is not None:
                 missing = template.topic
-                letter = self._dead_letters.of_record(template, self._missing(missing))
+                letter = self._dead_letters.of_record(template, refusal)
                 if isinstance(letter, Refusal):
                     return letter
                 template = letter
@@ -235,6 +246,10 @@ class Ingress:
     def _missing(self, topic: str) -> Refusal:
         self._log.warning("Kafka topic is missing; create it", kafka_topic=topic)
         return Refusal(Reason.KAFKA_TOPIC_MISSING, f"the Kafka topic {topic} does not exist")
+
+    def _hidden(self, topic: str) -> Refusal:
+        self._log.warning("Kafka topic may not be described; grant Describe and Write", kafka_topic=topic)
+        return Refusal(Reason.KAFKA_TOPIC_MISSING, f"the Kafka topic {topic} may not be described by the adapter")
 
     def _bind(self, template: RecordTemplate, missing: str | None = None) -> Route | None:
         """The route, if the partition can be told now. It is a dead letter's as long as a topic is `missing`."""
@@ -271,17 +286,24 @@ class Ingress:
         count = self._topics.partition_count(letter.topic)
         if count is not None:
             return self._route(letter, count)
-        again = self._dead_letters.of_record(letter, self._missing(letter.topic))
+        # Which of the two only Kafka could tell.
+        self._log.warning("Kafka topic is missing; create it, or grant Describe and Write", kafka_topic=letter.topic)
+        absent = f"the Kafka topic {letter.topic} does not exist, or may not be described by the adapter"
+        again = self._dead_letters.of_record(letter, Refusal(Reason.KAFKA_TOPIC_MISSING, absent))
         assert isinstance(again, Refusal), "a dead letter never becomes another one"
         return again
 
     async def find_dead_letter_topic(self) -> None:
-        """Look for the dead-letter topic, if there is to be one, and say so when it is missing."""
+        """Look for the dead-letter topic, if there is to be one, and say so when it is missing or hidden."""
         topic = self._dead_letters.topic
         if topic is not None:
-            with suppress(TransientKafkaError):  # who needs it looks again
+            try:
                 if await self._topics.find(topic) is None:
                     self._missing(topic)
+            except BlockedError:
+                self._hidden(topic)
+            except TransientKafkaError:  # who needs it looks again
+                pass
 
     def partition_count_changed(self, topic: str, old: int, new: int) -> None:
         """A key may lead to another partition now: first empty the old lanes, so that no record overtakes one there."""

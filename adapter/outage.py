@@ -1,6 +1,7 @@
-"""Who waits for Kafka to be there again, topic by topic: one look for all of them, and none when nobody waits.
+"""Who waits until Kafka tells of a topic, topic by topic: one look for all of them, and none when nobody waits.
 
-A whole fleet may wait for the same topic, after a start without Kafka; and whoever goes must leave nothing behind.
+Kafka is away, or an operator has yet to grant the right to the topic. A whole fleet may wait for the same topic, after
+a start without Kafka; and whoever goes must leave nothing behind.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ class Topics(Protocol):
     """`adapter.kafka`."""
 
     async def find(self, topic: str) -> int | None:
-        """Raises TransientKafkaError when Kafka cannot be asked."""
+        """Raises TransientKafkaError when Kafka cannot be asked, or does not tell."""
 
 
 class _Look:

@@ -28,6 +28,7 @@ from adapter.errors import (
     ProducerLostError,
     RejectedError,
     TooLargeError,
+    UnknownOutcomeError,
 )
 from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome, Refusal
 from adapter.reasons import Reason
@@ -173,7 +174,7 @@ class Pipeline:
                     reason = Reason.TOO_LARGE if isinstance(error, TooLargeError) else Reason.REJECTED_BY_KAFKA
                     self._refuse(lane, culprit, Refusal(reason, str(error)))
             else:
-                if isinstance(error, ProducerLostError):
+                if isinstance(error, (ProducerLostError, UnknownOutcomeError)):
                     self.counters.resubmitted += batch.count
                 self._back_off(lane, self._config.blocked_backoff if isinstance(error, BlockedError) else 0.0)
             if given_up:

@@ -28,7 +28,14 @@ from aiokafka.conn import CloseReason
 from aiokafka.protocol.metadata import MetadataRequest
 from aiokafka.structs import TopicPartition
 
-from adapter.errors import KafkaError, PartitionGoneError, ProducerLostError, TooLargeError, TransientKafkaError
+from adapter.errors import (
+    BlockedError,
+    KafkaError,
+    PartitionGoneError,
+    TooLargeError,
+    TransientKafkaError,
+    UnknownOutcomeError,
+)
 from adapter.kafka import limits
 from adapter.kafka.aiokafka_internals import connection_to, encoded_length, fail_everything, set_sender_client
 from adapter.kafka.connections import expect_closed_transports
@@ -36,7 +43,7 @@ from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
 from adapter.kafka.in_flight_bytes import InFlightBytes
 from adapter.kafka.metadata_pace import SenderClient, pace_metadata
-from adapter.kafka.questions import DescribeTopicsRequest, MetadataPartition, MetadataTopic
+from adapter.kafka.questions import DescribeTopicsRequest, MetadataPartition, MetadataTopic, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
@@ -50,14 +57,15 @@ pace_metadata()
 Partition = tuple[str, int]
 
 _TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
+# What aiokafka raises when a broker does not know a request, or not in the version that we have.
+_TOO_OLD = (kafka_errors.IncompatibleBrokerVersion, NotImplementedError)
+# aiokafka gives up a batch with these when it has had no leader (the partition has none, or is not in the metadata) for
+# longer than the request timeout, although it may have sent it before, to a broker that was killed while it answered.
+_WITHOUT_LEADER = (kafka_errors.LeaderNotAvailableError, kafka_errors.NotLeaderForPartitionError)
 MAX_RECORDS = 2**31 - 1  # per partition, see above
 NO_LEADER = -1
 ASK_AGAIN_SECONDS = 1.0  # between metadata requests because of partitions that cannot be written to
 LEADER_SECONDS = 1.0  # for one broker to answer a small question, where others can be asked
-NOT_THERE = (
-    kafka_errors.UnknownTopicOrPartitionError.errno,
-    kafka_errors.TopicAuthorizationFailedError.errno,  # the metadata of all topics would not have it either
-)
 HALTED_SECONDS = 0.1  # for a producer that sends nothing more to stop
 CLOSE_SECONDS = 1.0  # for the rest of a producer whose connections have been closed
 
@@ -87,6 +95,7 @@ class Generation:
         self._producer = client(**self._connection, **options.production())
         if isinstance(self._producer, AIOKafkaProducer):
             set_sender_client(self._producer, SenderClient)
+            self._producer.client.cluster.add_listener(self._leaders_known)
         self._records: dict[Partition, int] = {}
         self._spent: set[Partition] = set()
         self._given: dict[Partition, _Given] = {}  # unanswered batches, the oldest first
@@ -167,15 +176,20 @@ class Generation:
             reason = await self._why_unreachable()
             raise TransientKafkaError("no broker can be reached" + (f": {reason}" if reason else ""))
 
-    async def may_exist(self, topics: Collection[str]) -> bool:
-        """Return whether any of these topics exists, or Kafka does not tell. Creates none, and costs little."""
+    async def standings(self, topics: Collection[str]) -> dict[str, Standing]:
+        """Ask about these topics by name; creates none, and costs little. Raises TransientKafkaError.
+
+        Brokers before 2.3 cannot be asked so, and nothing is said.
+        """
         client = self._producer.client
         try:
             async with asyncio.timeout(LEADER_SECONDS):
                 answer = await client.send(client.get_random_node(), DescribeTopicsRequest(list(topics)))
-        except (kafka_errors.KafkaError, OSError):
-            return True
-        return any(MetadataTopic(*topic).error_code not in NOT_THERE for topic in answer.topics)
+        except _TOO_OLD:
+            return {}
+        except (kafka_errors.KafkaError, OSError) as error:
+            raise TransientKafkaError(str(translate(error))) from error
+        return {topic.name: topic.standing for topic in (MetadataTopic(*each) for each in answer.topics)}
 
     async def message_limits(self, topics: Collection[str], limit: float) -> Mapping[str, int | None]:
         """Ask for the topics' largest batch sizes in bytes, within `limit` seconds. Raises TransientKafkaError."""
@@ -231,7 +245,7 @@ class Generation:
     async def write(self, topic: str, partition: int, builder: Any, size: int) -> int:
         """Write an encoded batch of about `size` bytes; return its first offset, or -1. Raises KafkaError."""
         leader = self._leader(topic, partition)
-        await self._in_flight.enter(leader, size)
+        await self._in_flight.enter(leader, size, (topic, partition))
         try:
             if self.dead:
                 raise TransientKafkaError("the producer was given up before the batch was sent")
@@ -261,17 +275,31 @@ class Generation:
                 self._spent.add((topic, partition))
             if ends_producer(error):
                 self.dead = True
-            failure: KafkaError = translate(error)
-            if isinstance(error, kafka_errors.LeaderNotAvailableError):
-                # aiokafka gives up a batch that has had no leader for longer than the request timeout, although it may
-                # have sent it before, to a broker that was killed while it answered.
-                failure = ProducerLostError(str(failure))
+            failure = self._translate(error)
             if isinstance(error, _TOO_LARGE):
                 raise TooLargeError(str(failure), encoded_length(builder)) from error
             raise failure from error
         finally:
             del self._given[topic, partition]
         return -1 if metadata is None else int(metadata.offset)  # there is none with acks=0
+
+    def _translate(self, error: Exception) -> KafkaError:
+        failure = translate(error)
+        if not isinstance(failure, TransientKafkaError) or isinstance(failure, BlockedError):
+            return failure  # Kafka has refused the batch, or the producer is lost
+        # With idempotence, aiokafka tries again until it knows. Without, it gives up after the request timeout, and
+        # what became of its attempts stays open.
+        if isinstance(error, _WITHOUT_LEADER) or not self._options.enable_idempotence:
+            return UnknownOutcomeError(str(failure))
+        return failure
+
+    def _leaders_known(self, _: object) -> None:
+        """There is new metadata: whoever waits for a turn at a broker that does not lead its partition waits in vain.
+
+        The turn would come only when that broker has answered, or its batches have timed out.
+        """
+        leader = self._producer.client.cluster.leader_for_partition
+        self._in_flight.release(lambda broker, partition: leader(TopicPartition(*partition)) != broker)
 
     async def follow_leaders(self, partitions: Iterable[Partition]) -> None:
         """Redirect unanswered batches to the current leaders of their partitions, if these are other brokers.
@@ -284,8 +312,10 @@ class Generation:
         if not waiting:
             return
         silent = {given.leader for _, given in waiting}
+        led = {partition: broker for broker in silent for partition in self._in_flight.waiting_for(broker)}
+        led |= {partition: given.leader for partition, given in waiting}
         for broker in client.cluster.brokers():
-            if broker.nodeId not in silent and await self._learn_leaders(broker.nodeId, dict(waiting)):
+            if broker.nodeId not in silent and await self._learn_leaders(broker.nodeId, led):
                 break
         for partition, given in waiting:
             broker = given.leader
@@ -297,15 +327,17 @@ class Generation:
             if connection is not None:
                 connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
-    async def _learn_leaders(self, broker: int, waiting: Mapping[Partition, _Given]) -> bool:
-        """Ask one broker who leads these partitions; about all topics if others do. Return whether it answered."""
+    async def _learn_leaders(self, broker: int, led: Mapping[Partition, int]) -> bool:
+        """Ask one broker who leads the partitions that were led by these; about all topics if others do.
+
+        Return whether it answered.
+        """
         client = self._producer.client
         try:
             async with asyncio.timeout(LEADER_SECONDS):
-                leaders = await _leaders(client, broker, {topic for topic, _ in waiting})
+                leaders = await _leaders(client, broker, {topic for topic, _ in led})
                 if leaders is not None and not any(
-                    leaders.get(partition, NO_LEADER) not in {NO_LEADER, given.leader}
-                    for partition, given in waiting.items()
+                    leaders.get(partition, NO_LEADER) not in {NO_LEADER, before} for partition, before in led.items()
                 ):
                     return True
                 answer = await client.send(broker, MetadataRequest(None))
@@ -327,7 +359,7 @@ async def _leaders(client: Any, broker: int, topics: Collection[str]) -> dict[Pa
     """Who leads the partitions of topics, as one broker knows it; None when it is too old to be asked by name."""
     try:
         answer = await client.send(broker, DescribeTopicsRequest(list(topics)))
-    except kafka_errors.IncompatibleBrokerVersion:
+    except _TOO_OLD:
         return None
     return {
         (topic.name, partition.partition): partition.leader

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from adapter.kafka.options import KafkaOptions
+    from adapter.kafka.questions import Standing
     from adapter.runs import Batch
 
     Done = Callable[[Batch, KafkaError | None], None]
@@ -206,9 +207,11 @@ class Producer:
         await self._current.refresh(ANSWER_SECONDS)
         self._health.answered(_now())
 
-    async def may_exist(self, topics: Collection[str]) -> bool:
-        """Return whether any of these topics exists, or Kafka does not tell. Creates none."""
-        return self._current is None or await self._current.may_exist(topics)
+    async def standings(self, topics: Collection[str]) -> Mapping[str, Standing]:
+        """Ask Kafka about these topics; those that it does not tell of are left out. Raises TransientKafkaError."""
+        if self._current is None:
+            raise TransientKafkaError("not connected")
+        return await self._current.standings(topics)
 
     async def message_limits(self, topics: Collection[str]) -> Mapping[str, int | None]:
         """Return the topics' largest batch sizes in bytes, None if not allowed. Raises TransientKafkaError."""
@@ -223,7 +226,8 @@ class Producer:
     def send(self, batch: Batch, done: Done) -> None:
         """Write a batch, at most one per partition at a time. `done` is called once, later.
 
-        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError if Kafka may have the batch.
+        Its error is None, TransientKafkaError, RejectedError, or ProducerLostError. If Kafka may have the batch, it is
+        ProducerLostError or UnknownOutcomeError.
         """
         partition = (batch.topic, batch.partition)
         assert partition not in self._flights, "one batch a partition"

@@ -6,8 +6,10 @@ the named tuples here give their fields names.
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from aiokafka import errors
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     Array,
@@ -35,6 +37,20 @@ _NUMBERS = Array(Int32)
 # aiokafka ships no type information, so mypy takes its classes for Any: hence the `type: ignore` at each subclass.
 
 
+class Standing(Enum):
+    """What Kafka says of a topic that it was asked about by name."""
+
+    THERE = auto()
+    MISSING = auto()
+    HIDDEN = auto()  # the adapter may not describe it, so it is not told whether there is such a topic
+
+
+_STANDINGS = {
+    errors.UnknownTopicOrPartitionError.errno: Standing.MISSING,
+    errors.TopicAuthorizationFailedError.errno: Standing.HIDDEN,
+}
+
+
 class MetadataTopic(NamedTuple):
     """A topic in a MetadataResponse; `operations` are bits, see `operations`."""
 
@@ -43,6 +59,11 @@ class MetadataTopic(NamedTuple):
     is_internal: bool
     partitions: list[Any]
     operations: int
+
+    @property
+    def standing(self) -> Standing:
+        """What its error code says; a topic that is just being created is there."""
+        return _STANDINGS.get(self.error_code, Standing.THERE)
 
 
 class MetadataPartition(NamedTuple):

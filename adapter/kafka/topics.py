@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
-from adapter.errors import TransientKafkaError
+from adapter.errors import BlockedError, TransientKafkaError
+from adapter.kafka.questions import Standing
 from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 
     from adapter.kafka.limits import Limits
 
@@ -34,16 +35,33 @@ class Metadata(Protocol):
     async def refresh_metadata(self) -> None:
         """Ask Kafka for the metadata of all topics. Raises TransientKafkaError."""
 
-    async def may_exist(self, topics: Collection[str]) -> bool:
-        """Return whether any of these topics may exist. Costs little."""
+    async def standings(self, topics: Collection[str]) -> Mapping[str, Standing]:
+        """Ask Kafka about these topics by name. Those that it does not tell of are left out. Costs little.
+
+        Raises TransientKafkaError.
+        """
+
+
+class _Question:
+    """A question to Kafka that all share who ask before it is sent, and what it found."""
+
+    __slots__ = ("about_all", "hidden", "task", "topics")
+
+    def __init__(self, task: asyncio.Task[None]) -> None:
+        self.task = task
+        self.topics: set[str] = set()
+        self.about_all = False
+        self.hidden: Collection[str] = ()  # those among `topics` that the adapter may not describe
 
 
 class Topics:
     """Remembers the partition counts that were asked for, and reports when one changes.
 
-    `on_partition_count_changed` gets topic, old and new count; the new one is 0 if the topic is gone. `create`, given
-    only for the embedded broker, creates a missing topic. `refresh_interval` is in seconds. With `limits`, Kafka is
-    asked for a topic's largest batch before the topic becomes known, and again at each refresh.
+    `on_partition_count_changed` gets topic, old and new count; the new one is 0 if the topic is gone. A topic is not
+    gone when the adapter may not describe it any more, because the right to write to it has been taken away: until that
+    is given back, the topic stays as it was, and what is for it waits. `create`, given only for the embedded broker,
+    creates a missing topic. `refresh_interval` is in seconds. With `limits`, Kafka is asked for a topic's largest batch
+    before the topic becomes known, and again at each refresh.
     """
 
     def __init__(
@@ -63,11 +81,10 @@ class Topics:
         self._learning: asyncio.Task[None] | None = None
         self._counts: dict[str, int] = {}
         self._missed: dict[str, int] = {}  # known topics: how many answers in a row lacked them, or partitions of them
-        self._wanted: set[str] = set()  # what the next question is about
-        self._all_wanted = False
+        self._hidden: frozenset[str] = frozenset()  # known topics that the adapter may not describe any more
         self._asked = float("-inf")
         self._asking = asyncio.Lock()
-        self._next: asyncio.Task[None] | None = None
+        self._next: _Question | None = None  # not sent yet
         self._tasks = Tasks(_log_fault)
 
     async def start(self) -> None:
@@ -91,16 +108,24 @@ class Topics:
         return count
 
     async def find(self, topic: str) -> int | None:
-        """Do the same, but ask Kafka if necessary. Raises TransientKafkaError if it cannot be reached."""
+        """Do the same, but ask Kafka if necessary.
+
+        Raises TransientKafkaError if it cannot be reached, and BlockedError if it does not tell for want of a right.
+        """
         count = self.partition_count(topic)
         if count is None and self._create is not None:
             await self._create(topic)
         for _ in range(LOOKS):
             if count is None:
+                hidden: Collection[str] = ()
                 if self._metadata.partitions(topic) is None:
-                    self._wanted.add(topic)
-                    await self._answer()
+                    question = self._question()
+                    question.topics.add(topic)
+                    await asyncio.shield(question.task)
+                    hidden = question.hidden
                 count = self.partition_count(topic)
+                if topic in hidden and count is None:
+                    raise BlockedError(f"the adapter may not describe the Kafka topic {topic}")
                 if count is None and self._learning is not None:
                     await asyncio.shield(self._learning)
                     count = self.partition_count(topic)
@@ -129,35 +154,70 @@ class Topics:
 
         The request is sent after the call, so it finds every topic that existed before the call.
         """
-        self._all_wanted = True
-        await self._answer()
+        question = self._question()
+        question.about_all = True
+        await asyncio.shield(question.task)
 
-    async def _answer(self) -> None:
+    def _question(self) -> _Question:
         if self._next is None:
-            self._next = self._tasks.spawn(self._ask())
-        await asyncio.shield(self._next)
+            self._next = _Question(self._tasks.spawn(self._ask()))
+        return self._next
 
     async def _ask(self) -> None:
         async with self._asking:
             await asyncio.sleep(max(0.0, self._asked + ASK_AGAIN - _now()))
-            self._next = None  # later callers wait for the next answer
-            wanted, self._wanted = self._wanted, set()
-            all_wanted, self._all_wanted = self._all_wanted, False
+            question, self._next = self._next, None  # later callers wait for the next answer
+            assert question is not None, "whoever asks has made it"
             try:
                 # An answer about thousands of topics takes long to read, and whoever asks for one that is missing
                 # must not be able to cause it again and again.
-                if not (all_wanted or await self._metadata.may_exist(wanted)):
+                if not (await self._may_exist(question) or question.about_all):
                     return
                 await self._metadata.refresh_metadata()
+                untold = await self._untold()
             finally:
                 self._asked = _now()
-            self._compare()
+            self._compare(untold)
             if self._limits is not None:
                 self._learn(self._counts)
 
-    def _compare(self) -> None:
+    async def _may_exist(self, question: _Question) -> bool:
+        """Whether any topic of the question exists, or Kafka does not tell by name; notes which are hidden."""
+        told: Mapping[str, Standing] = {}
+        if question.topics:
+            with suppress(TransientKafkaError):
+                told = await self._metadata.standings(question.topics)
+        question.hidden = [topic for topic, standing in told.items() if standing is Standing.HIDDEN]
+        return any(told.get(topic, Standing.THERE) is Standing.THERE for topic in question.topics)
+
+    async def _untold(self) -> Collection[str]:
+        """Known topics that are missing from the metadata because of a right, or that Kafka could not be asked about.
+
+        The metadata of all topics leaves out what may not be described, as if it did not exist.
+        """
+        lacking = [topic for topic in self._counts if self._metadata.partitions(topic) is None]
+        told: Mapping[str, Standing] = {}
+        if lacking:
+            try:
+                told = await self._metadata.standings(lacking)
+            except TransientKafkaError:
+                return lacking
+        hidden = frozenset(topic for topic, standing in told.items() if standing is Standing.HIDDEN)
+        lost = hidden - self._hidden
+        if lost:
+            log.warning(
+                "Kafka topic may not be described any more; grant Describe and Write",
+                kafka_topic=min(lost),
+                topics=len(lost),
+            )
+        self._hidden = hidden
+        return hidden
+
+    def _compare(self, untold: Collection[str]) -> None:
         for topic, old in list(self._counts.items()):
             new = self._metadata.partitions(topic) or 0
+            if not new and topic in untold:
+                continue
             if new < old:
                 self._missed[topic] = self._missed.get(topic, 0) + 1
                 if self._missed[topic] < LOOKS:

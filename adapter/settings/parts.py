@@ -173,8 +173,9 @@ class KafkaSettings(Part):
     )
     enable_idempotence: bool = Field(
         default=True,
-        description="Let Kafka drop duplicates from the client's own retries. Needs `ADAPTER_KAFKA__ACKS=all`, and "
-        "defaults to `false` with any other value. Order is kept either way: one request is in flight per broker.",
+        description="Let Kafka drop duplicates from the client's own retries; without it they are not counted either. "
+        "Needs `ADAPTER_KAFKA__ACKS=all`, and defaults to `false` with any other value. Order is kept either way: one "
+        "request is in flight per broker.",
     )
     delivery_timeout_ms: kinds.Positive = Field(
         default=120_000,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from adapter.delivery.budget import Budget
 from adapter.delivery.lane import EMPTY, Lane, LaneState
 from adapter.delivery.pipeline import Pipeline
-from adapter.errors import KafkaError, ProducerLostError
+from adapter.errors import KafkaError, ProducerLostError, UnknownOutcomeError
 from adapter.kafka.generation import Generation
 from adapter.kafka.producer import Producer
 from adapter.model import ACKNOWLEDGED, DeliveryStatus, Outcome
@@ -26,13 +26,13 @@ from adapter.mqtt.kept_sessions import KeptSessions
 from adapter.mqtt.pause import Pause
 from adapter.mqtt.publish_flow import PublishFlow
 from adapter.mqtt.receive_buffer import ReceiveBuffer
-from adapter.mqtt.returning import Earlier
+from adapter.mqtt.returning import Earlier, Joined
 from adapter.mqtt.session import Session
 from adapter.runs import Batch, Run
 from adapter.service import Drained, Service
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Make = Callable[[Any], Any]  # from what is there to what is put in its place
 
@@ -80,24 +80,25 @@ def _takes_what_is_settled_anywhere(self: AckWindow) -> list[Any]:
     settled = [entry for entry in self._entries if entry.outcome is not None]
     self._entries = [entry for entry in self._entries if entry.outcome is None]
     self.unacknowledged -= sum(len(entry.packet_ids) for entry in settled)
+    self._index = None
     return settled
 
 
 def _acknowledges_a_repeat_at_once(original: Any) -> Any:
-    def join_in(self: Answers, origin: Answers, packet_id: bytes, qos: int) -> None:
-        original(self, origin, packet_id, qos)
-        assert origin.joined is not None
-        origin.joined[packet_id].outcome = ACKNOWLEDGED
+    def join_in(self: Answers, origin: Answers, packet_id: bytes, qos: int) -> Joined:
+        joined: Joined = original(self, origin, packet_id, qos)
+        joined.outcome = ACKNOWLEDGED
         self.answers_ready = True
+        return joined
 
     return join_in
 
 
 def _takes_a_lost_batch_for_written(original: Any) -> Any:
-    async def write(self: Generation, topic: str, partition: int, builder: Any) -> int:
+    async def write(self: Generation, topic: str, partition: int, builder: Any, size: int) -> int:
         try:
-            return int(await original(self, topic, partition, builder))
-        except ProducerLostError:
+            return int(await original(self, topic, partition, builder, size))
+        except (ProducerLostError, UnknownOutcomeError):
             return -1
 
     return write
@@ -112,10 +113,10 @@ def _acknowledges_at_the_timeout(original: Any) -> Any:
 
 def _acknowledges_refusals(level: int) -> Make:
     def make(original: Any) -> Any:
-        def fail(self: Pipeline, lane: Lane, runs: list[Run], outcome: Outcome) -> None:
+        def fail(self: Pipeline, lane: Lane, runs: list[Run], outcome: Outcome, rest: Iterable[Run] = ()) -> None:
             owner: Any = runs[0].owner
             refused = outcome.status is DeliveryStatus.REFUSED and owner._session.level == level
-            original(self, lane, runs, ACKNOWLEDGED if refused else outcome)
+            original(self, lane, runs, ACKNOWLEDGED if refused else outcome, rest)
 
         return fail
 
@@ -125,7 +126,7 @@ def _acknowledges_refusals(level: int) -> Make:
 # -- order -----------------------------------------------------------------------------------------------------------
 
 
-def _retries_behind(self: Pipeline, lane: Lane) -> None:
+def _retries_behind(self: Pipeline, lane: Lane, _: float = 0.0) -> None:
     assert lane.batch is not None
     lane.queue.extend(lane.batch.runs)
     lane.batch = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import Parameter, signature
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,19 @@ def plans(mutation: Mutation) -> list[Plan]:
     if mutation.history:
         return [Plan.from_json((HISTORIES / f"{mutation.history}.json").read_text())]
     return [make(seed) for seed in range(mutation.within)]
+
+
+def test_what_is_put_in_a_place_can_be_called_as_what_was_there() -> None:
+    """Else the bug would be a TypeError of the test's own making."""
+    for mutation in MUTATIONS:
+        for owner, name, replace in mutation.places:
+            original = owner.__dict__[name]
+            if callable(original):
+                arguments = signature(original).parameters.values()
+                required = [argument for argument in arguments if argument.default is Parameter.empty]
+                replacement = signature(replace(original))
+                for count in (len(required), len(arguments)):
+                    replacement.bind(*range(count))
 
 
 @pytest.mark.parametrize("mutation", [pytest.param(mutation, id=mutation.name) for mutation in MUTATIONS])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapter.dead_letters import DeadLetters
-from adapter.errors import ConnectRefusedError, TransientKafkaError
+from adapter.errors import BlockedError, ConnectRefusedError, TransientKafkaError
 from adapter.ingress import Ingress
 from adapter.model import Connect, Identity, PublishHeader, RecordTemplate, Refusal
 from adapter.outage import RETRY_SECONDS
@@ -45,6 +45,7 @@ class World:
     def __init__(self, *topics: str, dead_letter_topic: str | None = "letters", checks_topics: bool = False) -> None:
         self.topics = dict.fromkeys(topics, 2)
         self.away = 0
+        self.hidden: set[str] = set()  # topics that the adapter may not describe
         self.finds = 0
         self.answers: list[Route | Refusal] = []
         self.checks_topics = checks_topics
@@ -79,6 +80,8 @@ class World:
         if self.away:
             self.away -= 1
             raise TransientKafkaError("away")
+        if topic in self.hidden:
+            raise BlockedError("not allowed")
         return self.partition_count(topic)
 
     def lane(self, topic: str, partition: int) -> Lane:
@@ -176,7 +179,9 @@ async def test_a_record_that_was_accepted_and_refused_later_goes_to_the_dead_let
     assert is_letter(world.ingress.route_refused(template, refusal), Reason.REJECTED_BY_KAFKA)
     del world.topics["letters"]
     assert world.ingress.route_refused(template, refusal) == Refusal(
-        Reason.REJECTED_BY_KAFKA, "no; refused as a dead letter too: the Kafka topic letters does not exist"
+        Reason.REJECTED_BY_KAFKA,
+        "no; refused as a dead letter too: "
+        "the Kafka topic letters does not exist, or may not be described by the adapter",
     )
 
 
@@ -187,6 +192,11 @@ async def test_a_dead_letter_topic_that_is_missing_is_said_at_the_start() -> Non
     world.away = 1
     await world.ingress.find_dead_letter_topic()
     assert len(world.log.events) == 1
+    world.hidden = {"letters"}
+    await world.ingress.find_dead_letter_topic()
+    assert world.log.events[1:] == [
+        ("Kafka topic may not be described; grant Describe and Write", {"kafka_topic": "letters"})
+    ]
 
 
 # -- Wills: authorised when their device connects, bound to a lane when it is lost --
@@ -298,3 +308,45 @@ async def test_those_who_stay_are_answered_when_another_has_gone() -> None:
     await asyncio.sleep(1.3 * RETRY_SECONDS)
     assert len(world.answers) == 2
     assert not world.ingress._tasks
+
+
+# -- while the adapter may not describe a topic ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dead_letter_topic", [None, "letters"])
+async def test_publishes_to_a_topic_that_may_not_be_described_wait_for_the_right(dead_letter_topic: str | None) -> None:
+    world = World("letters", dead_letter_topic=dead_letter_topic)
+    world.hidden = {"plant"}
+    await world.look_up(10)
+    await asyncio.sleep(2.3 * RETRY_SECONDS)
+    assert world.answers == []
+    assert world.finds == 12, "one look for all"
+    assert set(map(repr, world.log.events)) == {
+        repr(("Kafka topic may not be described; grant Describe and Write", {"kafka_topic": "plant"}))
+    }
+    world.hidden.clear()
+    world.topics["plant"] = 2
+    await asyncio.sleep(1.3 * RETRY_SECONDS)
+    assert [answer.template.topic for answer in world.answers if isinstance(answer, Route)] == ["plant"] * 10
+
+
+async def test_a_topic_that_turns_out_to_be_missing_when_the_right_is_there_is_refused() -> None:
+    world = World(dead_letter_topic=None)
+    world.hidden = {"plant"}
+    await world.look_up(1)
+    world.hidden.clear()
+    await asyncio.sleep(1.3 * RETRY_SECONDS)
+    assert world.answers == [Refusal(Reason.KAFKA_TOPIC_MISSING, "the Kafka topic plant does not exist")]
+
+
+async def test_a_will_does_not_wait_for_the_right_to_its_topic() -> None:
+    """Its device is gone, and may come again and again to leave another one."""
+    template = RecordTemplate("plant", b"d", (), "test")
+    for world in (World(dead_letter_topic=None), World("letters")):
+        world.hidden = {"plant"}
+        found = await bind(world, template)
+        if world.topics:
+            assert is_letter(found, Reason.KAFKA_TOPIC_MISSING)
+        else:
+            text = "the Kafka topic plant may not be described by the adapter"
+            assert found == Refusal(Reason.KAFKA_TOPIC_MISSING, text)

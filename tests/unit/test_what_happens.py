@@ -64,6 +64,11 @@ ROWS = {
     "the Kafka topic is missing": (
         f"{GUARANTEES}::test_a_missing_topic_is_refused_not_created_and_noticed_without_restart",
     ),
+    "the adapter may not describe the topic (a right is missing, or was taken away)": (
+        "tests/unit/test_ingress.py::test_publishes_to_a_topic_that_may_not_be_described_wait_for_the_right",
+        "tests/unit/test_ingress.py::test_a_will_does_not_wait_for_the_right_to_its_topic",
+        "tests/unit/kafka/test_topics.py::test_a_topic_is_not_gone_while_the_right_to_describe_it_is_missing",
+    ),
     "the topic gets more partitions": (
         f"{GUARANTEES}::test_a_key_moves_to_its_new_partition_only_after_its_old_records_have_arrived",
     ),

@@ -18,6 +18,7 @@ from adapter.errors import (
     RejectedError,
     TooLargeError,
     TransientKafkaError,
+    UnknownOutcomeError,
 )
 from adapter.model import DeliveryStatus, RecordTemplate, Refusal
 from adapter.reasons import Reason
@@ -114,7 +115,8 @@ def test_linger_waits_before_an_idle_lane_is_sent() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "resubmitted"), [(TransientKafkaError("leader moved"), 0), (ProducerLostError("fenced"), 2)]
+    ("error", "resubmitted"),
+    [(TransientKafkaError("leader moved"), 0), (ProducerLostError("fenced"), 2), (UnknownOutcomeError("timed out"), 2)],
 )
 def test_records_that_kafka_may_have_already_are_counted_when_they_are_sent_again(
     world: World, error: KafkaError, resubmitted: int

@@ -5,9 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import pytest
+from aiokafka.protocol.metadata import MetadataResponse_v1
+
+from adapter.errors import ProducerLostError, TransientKafkaError
 from adapter.kafka.generation import Generation
 from adapter.kafka.in_flight_bytes import MAX_BYTES, InFlightBytes
 from adapter.kafka.options import KafkaOptions
+from tests.support.batches import make_batch
 
 if TYPE_CHECKING:
     from aiokafka.structs import TopicPartition
@@ -23,7 +28,7 @@ class Batches:
 
     async def come(self, name: str, size: int, broker: int = 1) -> None:
         async def enter() -> None:
-            await self.load.enter(broker, size)
+            await self.load.enter(broker, size, ("plant", len(self.tasks)))
             self.entered.append(name)
 
         self.tasks[name] = asyncio.create_task(enter())
@@ -104,6 +109,36 @@ async def test_when_nothing_more_is_sent_nobody_waits() -> None:
     assert batches.entered == ["a", "b", "c", "d"]
 
 
+async def test_what_will_not_be_sent_to_the_broker_waits_no_longer_and_the_others_keep_their_turns() -> None:
+    batches = Batches()
+    for name in ("silent", "stays", "goes", "stays too"):
+        await batches.come(name, 100)
+    goes = batches.load.waiting_for(1)[1]
+    batches.load.release(lambda broker, partition: (broker, partition) == (1, goes))
+    await batches.settle()
+    assert batches.entered == ["silent", "goes"]
+    await batches.go(100)
+    assert batches.entered == ["silent", "goes"], "it was the one that goes"
+    await batches.go(100)
+    assert batches.entered == ["silent", "goes", "stays"]
+    await batches.go(100)
+    assert batches.entered == ["silent", "goes", "stays", "stays too"]
+    assert batches.load.waiting_for(1) == batches.load.waiting_for(2) == []
+
+
+async def test_one_that_gave_up_waiting_is_not_let_go_again() -> None:
+    batches = Batches()
+    for name in ("a", "b"):
+        await batches.come(name, 100)
+    batches.tasks["b"].cancel()
+    batches.load.release(lambda _broker, _partition: True)
+    await batches.settle()
+    assert batches.entered == ["a"]
+    await batches.go(100)
+    await batches.come("c", 100)
+    assert batches.entered == ["a", "c"]
+
+
 class Client:
     """Stands for aiokafka's producer, client and cluster: partition 7 is led by broker 7, all others by broker 1."""
 
@@ -136,3 +171,34 @@ async def test_after_an_outage_a_broker_is_given_no_more_than_the_limit_at_a_tim
             await asyncio.sleep(0)
     assert [task.result() for task in writing] == [-1] * 20
     assert rounds == [5, 4, 4, 4, 3], "four at broker 1, and at first the one at broker 7"
+
+
+def led_by(**leaders: int) -> MetadataResponse_v1:
+    """What Kafka says: topics of one partition, and which broker leads it."""
+    return MetadataResponse_v1(
+        [(broker, "nowhere", 9092, None) for broker in (1, 2)],
+        2,
+        [(0, topic, False, [(0, 0, leader, [], [])]) for topic, leader in leaders.items()],
+    )
+
+
+async def test_a_batch_whose_partition_gets_another_leader_does_not_wait_for_the_old_one() -> None:
+    """Broker 1 dies with all that it may hold of a topic without replicas, for the whole request timeout."""
+    generation = Generation(KafkaOptions("nowhere:9092"))
+    cluster = generation._producer.client.cluster
+    cluster.update_metadata(led_by(alone=1, replicated=1, late=1))
+    builder = generation.encode(make_batch("plant", 0, [b"1"]))
+    held = asyncio.create_task(generation.write("alone", 0, builder, MAX_BYTES))
+    await asyncio.sleep(0.01)
+    moves, stays = (asyncio.create_task(generation.write(topic, 0, builder, 100)) for topic in ("replicated", "late"))
+    await asyncio.sleep(0.01)
+    assert generation._in_flight.waiting_for(1) == [("replicated", 0), ("late", 0)]
+    cluster.update_metadata(led_by(alone=-1, replicated=2, late=1))
+    with pytest.raises(TransientKafkaError, match="partition 0 of replicated has got another leader"):
+        await asyncio.wait_for(moves, 1)
+    assert not held.done()
+    assert not stays.done()
+    generation.halt()
+    await asyncio.wait((held, stays))
+    assert [type(task.exception()) for task in (held, stays)] == [ProducerLostError, TransientKafkaError]
+    await generation.close(0.1)

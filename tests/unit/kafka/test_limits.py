@@ -10,6 +10,7 @@ from aiokafka import errors
 
 from adapter.errors import TransientKafkaError
 from adapter.kafka.limits import Limits, ask
+from adapter.kafka.questions import Standing
 from adapter.kafka.topics import Topics
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Source:
     async def refresh_metadata(self) -> None:
         pass
 
-    async def may_exist(self, topics: Collection[str]) -> bool:
-        return not self.counts.keys().isdisjoint(topics)
+    async def standings(self, topics: Collection[str]) -> Mapping[str, Standing]:
+        return {topic: Standing.THERE if topic in self.counts else Standing.MISSING for topic in topics}
 
 
 class Told(list[tuple[str, int]]):

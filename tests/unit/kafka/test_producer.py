@@ -24,6 +24,7 @@ from adapter.errors import (
     TimestampError,
     TooLargeError,
     TransientKafkaError,
+    UnknownOutcomeError,
 )
 from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.options import KafkaOptions
@@ -153,12 +154,44 @@ async def test_a_partition_that_is_spent_costs_a_replacement_when_something_come
     assert producer.replacements == 1
 
 
-async def test_of_a_batch_that_is_given_up_without_a_leader_kafka_may_have_the_records(producer: Producer) -> None:
-    """So they count as resubmitted when they are sent again."""
-    fail(producer, errors.LeaderNotAvailableError())
-    assert isinstance(await send(producer, make_batch("plant", 0, [b"1"])), ProducerLostError)
+@pytest.mark.parametrize("error", [errors.LeaderNotAvailableError, errors.NotLeaderForPartitionError])
+async def test_of_a_batch_that_is_given_up_without_a_leader_kafka_may_have_the_records(
+    producer: Producer, error: type[Exception]
+) -> None:
+    """So they count as resubmitted when they are sent again. The second: the topic is not in the metadata any more."""
+    fail(producer, error())
+    assert isinstance(await send(producer, make_batch("plant", 0, [b"1"])), UnknownOutcomeError)
     assert await send(producer, make_batch("plant", 0, [b"1"])) is None
     assert producer.replacements == 1
+
+
+TRANSIENT = [errors.RequestTimedOutError, errors.KafkaConnectionError, errors.NotEnoughReplicasAfterAppendError]
+
+
+@pytest.mark.parametrize("error", TRANSIENT)
+async def test_without_idempotence_kafka_may_have_what_failed_and_no_producer_is_replaced(
+    kafka: KafkaOptions, error: type[Exception]
+) -> None:
+    producer = Producer(replace(kafka, enable_idempotence=False))
+    await producer.start()
+    fail(producer, error())
+    assert type(await send(producer, make_batch("plant", 0, [b"1"]))) is UnknownOutcomeError
+    fail(producer, errors.TopicAuthorizationFailedError("plant"))
+    assert type(await send(producer, make_batch("plant", 0, [b"1"]))) is BlockedError
+    fail(producer, errors.PolicyViolationError())
+    assert type(await send(producer, make_batch("plant", 0, [b"1"]))) is RejectedError
+    assert type(await send(producer, make_batch("missing", 0, [b"1"]))) is TransientKafkaError, "it was not sent"
+    assert await send(producer, make_batch("plant", 0, [b"1"])) is None
+    assert producer.replacements == 0
+    await producer.stop(1.0)
+
+
+@pytest.mark.parametrize("error", TRANSIENT)
+async def test_with_idempotence_a_transient_failure_leaves_nothing_open(
+    producer: Producer, error: type[Exception]
+) -> None:
+    fail(producer, error())
+    assert type(await send(producer, make_batch("plant", 0, [b"1"]))) is TransientKafkaError
 
 
 async def test_a_replaced_producer_is_kept_no_longer_than_its_batches(kafka: KafkaOptions) -> None:
@@ -244,7 +277,7 @@ async def test_what_waits_for_its_turn_at_a_broker_is_not_without_an_answer(prod
     in_flight = producer._current._in_flight
     in_flight._most = 1
     leader = producer._current._leader("plant", 0)
-    await in_flight.enter(leader, 100)
+    await in_flight.enter(leader, 100, ("plant", 1))
     waiting = Sent(producer, make_batch("plant", 0, [b"1"]))
     await asyncio.sleep(0)
     assert producer._oldest() is None

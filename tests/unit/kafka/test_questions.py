@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from aiokafka import errors
 
 from adapter.kafka.questions import (
     DescribeQuorumRequest,
@@ -13,6 +14,7 @@ from adapter.kafka.questions import (
     MetadataTopic,
     QuorumPartition,
     QuorumReplica,
+    Standing,
     operations,
 )
 
@@ -35,6 +37,22 @@ def test_a_question_about_no_topic_is_not_one_about_all() -> None:
 def test_a_broker_before_2_3_is_not_asked_what_it_would_take_for_a_wish() -> None:
     with pytest.raises(NotImplementedError):
         DescribeTopicsRequest(["ab"]).prepare({3: (0, 7)})
+
+
+@pytest.mark.parametrize(
+    ("error", "standing"),
+    [
+        (errors.NoError, Standing.THERE),
+        (errors.LeaderNotAvailableError, Standing.THERE),  # it is being created
+        (errors.UnknownTopicOrPartitionError, Standing.MISSING),
+        (errors.TopicAuthorizationFailedError, Standing.HIDDEN),
+    ],
+)
+def test_a_topic_that_may_not_be_described_is_told_from_a_missing_one(
+    error: type[errors.KafkaError], standing: Standing
+) -> None:
+    topic = MetadataTopic(error.errno, "plant", is_internal=False, partitions=[], operations=0)
+    assert topic.standing is standing
 
 
 def test_the_question_about_the_quorum() -> None:

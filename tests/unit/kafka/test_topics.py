@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from adapter.errors import TransientKafkaError
+from adapter.errors import BlockedError, TransientKafkaError
+from adapter.kafka.questions import Standing
 from adapter.kafka.topics import Topics
 from tests.support.until import until
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 
 class FakeMetadata:
@@ -27,20 +28,29 @@ class FakeMetadata:
         self.full = 0
         self.by_name: list[set[str]] = []
         self.away = False
+        self.hidden: set[str] = set()  # what we may not describe
+        self.old = False  # it cannot be asked by name
         self.answering = asyncio.Event()
         self.answering.set()
 
     def partitions(self, topic: str) -> int | None:
         return self.known.get(topic)
 
-    async def may_exist(self, topics: Collection[str]) -> bool:
+    async def standings(self, topics: Collection[str]) -> Mapping[str, Standing]:
         self.by_name.append(set(topics))
         if self.away:
-            return True
-        found = not self.there.keys().isdisjoint(topics)
-        if not found:
+            raise TransientKafkaError("away")
+        if self.old:
+            return {}
+        told = {topic: self._standing(topic) for topic in topics}
+        if Standing.THERE not in told.values():
             self.asked.append(time.monotonic())
-        return found
+        return told
+
+    def _standing(self, topic: str) -> Standing:
+        if topic in self.hidden:
+            return Standing.HIDDEN
+        return Standing.THERE if topic in self.there else Standing.MISSING
 
     async def refresh_metadata(self) -> None:
         self.asked.append(time.monotonic())
@@ -48,7 +58,7 @@ class FakeMetadata:
         await self.answering.wait()
         if self.away:
             raise TransientKafkaError("away")
-        self.known = dict(self.there)
+        self.known = {topic: count for topic, count in self.there.items() if topic not in self.hidden}
 
 
 class Changes(list[tuple[str, int, int]]):
@@ -162,6 +172,63 @@ async def test_a_topic_is_gone_when_two_answers_lack_it() -> None:
     assert (known.partition_count("plant"), changes) == (3, [])
     await known.refresh()
     assert (known.partition_count("plant"), changes) == (None, [("plant", 3, 0)])
+
+
+async def test_a_topic_is_not_gone_while_the_right_to_describe_it_is_missing() -> None:
+    metadata, changes = FakeMetadata(plant=3), Changes()
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    metadata.hidden = {"plant"}
+    with capture_logs() as lines:
+        for _ in range(3):
+            await known.refresh()
+    assert (known.partition_count("plant"), await known.find("plant"), changes) == (3, 3, [])
+    assert [(line["event"], line["kafka_topic"], line["topics"]) for line in lines] == [
+        ("Kafka topic may not be described any more; grant Describe and Write", "plant", 1)
+    ]
+    metadata.hidden.clear()
+    metadata.there["plant"] = 4
+    await known.refresh()
+    assert (known.partition_count("plant"), changes) == (4, [("plant", 3, 4)])
+
+
+async def test_a_topic_that_kafka_cannot_be_asked_about_by_name_is_not_gone_either() -> None:
+    class Mute(FakeMetadata):
+        async def standings(self, topics: Collection[str]) -> Mapping[str, Standing]:
+            raise TransientKafkaError(f"no answer about {topics}")
+
+    metadata, changes = Mute(plant=3), Changes()
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    metadata.there = {}
+    for _ in range(3):
+        await known.refresh()
+    assert (known.partition_count("plant"), changes) == (3, [])
+
+
+async def test_of_brokers_too_old_to_be_asked_by_name_the_answers_about_all_topics_count() -> None:
+    metadata, changes = FakeMetadata(plant=3), Changes()
+    metadata.old = True
+    known = topics(metadata, changes)
+    known.partition_count("plant")
+    metadata.there = {"yard": 1}
+    for _ in range(2):
+        await known.refresh()
+    assert changes == [("plant", 3, 0)]
+    assert await known.find("yard") == 1
+
+
+async def test_a_topic_that_may_not_be_described_is_not_said_to_be_missing() -> None:
+    metadata = FakeMetadata(plant=3)
+    metadata.hidden = {"plant"}
+    await metadata.refresh_metadata()
+    known = topics(metadata)
+    missing, hidden = await asyncio.gather(known.find("missing"), known.find("plant"), return_exceptions=True)
+    assert missing is None
+    assert isinstance(hidden, BlockedError)
+    assert metadata.full == 1, "the metadata of all topics does not have it"
+    metadata.hidden.clear()
+    assert await known.find("plant") == 3
 
 
 async def test_fewer_partitions_are_believed_when_two_answers_say_so() -> None:
