@@ -193,7 +193,7 @@ class AdapterCollector(Collector):
             ("batch_retries", "Batches handed to Kafka again.", delivery.retries),
             (
                 "records_resubmitted",
-                "Records sent again that Kafka may have: with idempotence, at most so many duplicates are the adapter's.",
+                "Records sent again that Kafka may have: with idempotence, no more duplicates are the adapter's.",
                 delivery.resubmitted,
             ),
             ("batch_bytes", "Bytes of the batches handed to Kafka, before compression.", delivery.batch_bytes),
