@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -105,22 +106,26 @@ class Reader:
         return self._assigned
 
     async def next(self) -> list[TailRecord]:
-        """Wait about a second for records; those of one poll are in order of their timestamps."""
+        """Wait about a second for records; those of one partition are in order of their offsets."""
         if asyncio.get_running_loop().time() >= self._look_at:
             # Like the consumer itself, try again later while Kafka is unavailable.
             with contextlib.suppress(TransientKafkaError):
                 await self._look()
-                await self._take_over(self._matching())
+                # One that has lost its leader is kept, with its position.
+                await self._take_over(self._matching() | (self._assigned & self._matching(led=False)))
         if not self._assigned:
             await asyncio.sleep(LOOK_FOR_TOPICS_SECONDS)
             return []
         batches = await self._consumer.getmany(timeout_ms=int(LOOK_FOR_TOPICS_SECONDS * 1000))
-        records = [
-            TailRecord(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, tuple(raw.headers), raw.value)
+        partitions = (
+            [
+                TailRecord(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, tuple(raw.headers), raw.value)
+                for raw in batch
+            ]
             for batch in batches.values()
-            for raw in batch
-        ]
-        return sorted(records, key=lambda record: record.timestamp)
+        )
+        # By time, as far as that keeps the order within each partition, where time may go back.
+        return list(heapq.merge(*partitions, key=lambda record: record.timestamp))
 
     async def _look(self) -> None:
         """Ask Kafka about all topics."""

@@ -203,10 +203,12 @@ class Proof:
         for publisher in publishers:
             for code, count in publisher.codes.items():
                 codes[code] = codes.get(code, 0) + count
-        late = 0
+        checked = late = 0
         for device, number, ends in self._checks:
             partition, offset = self._places.get((device, number), (-1, -1))
-            late += partition >= 0 and offset >= ends.get(partition, 0)
+            if partition in ends or partition < 0:  # else its leader was not asked, because nobody knew it
+                checked += 1
+                late += partition >= 0 and offset >= ends[partition]
         return Report(
             run_id=self.run_id,
             complete=complete,
@@ -220,7 +222,7 @@ class Proof:
                 for story in stories
                 for number, qos in story.published.items()
             ),
-            checked=len(self._checks),
+            checked=checked,
             before_record=late,
             returns=sum(publisher.returns for publisher in publishers),
             codes=codes,

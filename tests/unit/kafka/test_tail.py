@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from aiokafka.structs import TopicPartition
 
 from adapter.errors import TransientKafkaError
 from adapter.kafka.embedded import EmbeddedKafka
 from adapter.kafka.options import KafkaOptions
 from adapter.kafka.producer import Producer
-from adapter.kafka.tail import TailFilter, TailRecord, tail
+from adapter.kafka.tail import Reader, TailFilter, TailRecord, tail
 from tests.support.batches import ARRIVED_MS, make_batch, send
 
 if TYPE_CHECKING:
@@ -114,3 +116,93 @@ async def test_kafka_that_cannot_be_reached_is_an_error() -> None:
     options = KafkaOptions("127.0.0.1:1")
     with pytest.raises(TransientKafkaError):
         await values(tail(options, ALL, limit=1))
+
+
+class Cluster:
+    """What a client knows: which partitions exist, and which of them have a leader."""
+
+    def __init__(self) -> None:
+        self.existing = {0, 1}
+        self.led = {0, 1}
+
+    def topics(self) -> set[str]:
+        return {"plant"}
+
+    def partitions_for_topic(self, _: str) -> set[int]:
+        return self.existing
+
+    def available_partitions_for_topic(self, _: str) -> set[int]:
+        return self.led
+
+
+class Consumer:
+    """An AIOKafkaConsumer, as `Reader` uses it; its own client."""
+
+    def __init__(self) -> None:
+        self._client = self
+        self.cluster = Cluster()
+        self.assigned: list[TopicPartition] = []
+        self.places: dict[TopicPartition, int] = {}
+        self.fetched: dict[TopicPartition, list[SimpleNamespace]] = {}
+
+    def set_topics(self, _: object) -> None:
+        pass
+
+    async def force_metadata_update(self) -> bool:
+        return True
+
+    async def position(self, place: TopicPartition) -> int:
+        return self.places[place]
+
+    async def beginning_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0)
+
+    async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 100)
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.assigned = places
+
+    def seek(self, place: TopicPartition, offset: int) -> None:
+        self.places[place] = offset
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[SimpleNamespace]]:
+        return self.fetched
+
+
+async def test_a_partition_without_a_leader_for_a_moment_is_read_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapter.kafka.tail.LOOK_FOR_TOPICS_SECONDS", 0.0)
+    consumer = Consumer()
+    reader = Reader(consumer, ALL)  # type: ignore[arg-type]
+    await reader.assign(from_beginning=False)
+    first, second = TopicPartition("plant", 0), TopicPartition("plant", 1)
+    consumer.seek(second, 107)
+    consumer.cluster.led = {0}
+    await reader.next()
+    assert reader.assigned == {first, second}
+    consumer.cluster.led = {0, 1}
+    await reader.next()
+    assert consumer.places == {first: 100, second: 107}
+    consumer.cluster.existing = consumer.cluster.led = {0}
+    await reader.next()
+    assert reader.assigned == {first}
+
+
+async def test_the_records_of_a_partition_are_in_the_order_of_their_offsets_whatever_their_time() -> None:
+    consumer = Consumer()
+    reader = Reader(consumer, ALL)  # type: ignore[arg-type]
+    await reader.assign(from_beginning=True)
+
+    def raw(partition: int, offset: int, timestamp: int) -> SimpleNamespace:
+        return SimpleNamespace(
+            topic="plant", partition=partition, offset=offset, timestamp=timestamp, key=None, headers=(), value=b""
+        )
+
+    consumer.fetched = {
+        TopicPartition("plant", 0): [raw(0, 0, 20), raw(0, 1, 10), raw(0, 2, 30)],
+        TopicPartition("plant", 1): [raw(1, 0, 15), raw(1, 1, 40)],
+    }
+    records = [(record.partition, record.offset) for record in await reader.next()]
+    assert records == [(1, 0), (0, 0), (0, 1), (0, 2), (1, 1)]
