@@ -1,7 +1,8 @@
-"""Checks when certificates expire: those in the files that the settings name, and those that brokers present."""
+"""Checks when certificates and revocation lists expire: those in files that the settings name, and those of brokers."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,17 @@ def check_file(variable: str, file: str, now: float, *, authorities: bool) -> Fi
         text = f"{len(over)} of {len(dates)} authorities in {file} are not valid today"
         return warning(CHECK, variable, text, "remove them, and add what replaces them")
     return check_dates(variable, (max(begin for begin, _ in dates), min(end for _, end in dates)), now, f"{file} ")
+
+
+def check_revocation_lists(variable: str, file: str, now: float) -> Finding:
+    """Check every revocation list in a file that was loaded: an expired one refuses all of its authority's clients."""
+    pieces = re.findall(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", Path(file).read_bytes(), re.DOTALL)
+    lists = [x509.load_pem_x509_crl(piece) for piece in pieces]
+    begin = max(one.last_update_utc.timestamp() for one in lists)
+    ends = [one.next_update_utc.timestamp() for one in lists if one.next_update_utc is not None]
+    if not ends:  # RFC 5280 demands one, and OpenSSL takes a list without it for valid
+        return ok(CHECK, variable, f"{file} has no end")
+    return check_dates(variable, (begin, min(ends)), now, f"{file} ")
 
 
 def check_dates(subject: str, validity: tuple[float, float], now: float, whose: str = "") -> Finding:

@@ -1,4 +1,4 @@
-"""Checks this machine: the ports to listen on, and how many files a process may open."""
+"""Checks this machine: the ports and the Unix socket to listen on, and how many files a process may open."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import resource
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adapter.preflight.finding import failed, ok, warning
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from adapter.preflight.finding import Finding
 
 EVERY_ADDRESS = {"0.0.0.0", "::"}  # noqa: S104 - nothing listens on them here
+LONGEST_SOCKET_PATH = 107  # bytes: `sun_path` of Linux without its final NUL, unix(7)
 MAX_CONNECTIONS = "ADAPTER_MQTT__MAX_CONNECTIONS"
 
 
@@ -79,6 +81,21 @@ def _bind(host: str, port: int) -> None:
             if family == socket.AF_INET6:
                 probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             probe.bind(address)
+
+
+def check_unix_socket(variable: str, path: str) -> Finding:
+    """Check whether a Unix socket can be made there. One that is there is replaced, whoever listens on it."""
+    fix = f"set {variable} to a path in a directory that this user may write to"
+    folder = Path(path).absolute().parent
+    if not folder.is_dir():
+        return failed("socket", variable, f"there is no directory {folder}", fix)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return failed("socket", variable, f"this user may make no file in {folder}", fix)
+    if Path(path).exists() and not Path(path).is_socket():
+        return failed("socket", variable, f"{path} is there, and is no socket", "remove it, or choose another path")
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        return failed("socket", variable, f"{path} is longer than {LONGEST_SOCKET_PATH} bytes", "choose a shorter path")
+    return ok("socket", variable, f"{path} can be listened on")
 
 
 def check_open_files(connections: int, others: int, hard_limit: int) -> Iterator[Finding]:

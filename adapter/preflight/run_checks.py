@@ -10,10 +10,10 @@ from adapter.certificates import make_context
 from adapter.errors import ConfigurationError
 from adapter.kafka.inspection import inspect
 from adapter.preflight.brokers import check_brokers
-from adapter.preflight.certificates import check_file
+from adapter.preflight.certificates import check_file, check_revocation_lists
 from adapter.preflight.clock import check_clock
 from adapter.preflight.finding import Finding, from_problem, ok, warning
-from adapter.preflight.local import Listener, check_open_files, check_ports
+from adapter.preflight.local import Listener, check_open_files, check_ports, check_unix_socket
 from adapter.preflight.messages import Written, check_messages
 from adapter.preflight.names import Asked, check_names, topics_to_check
 from adapter.preflight.plugins import check_identity
@@ -88,6 +88,8 @@ def _machine(settings: Settings, here: Here) -> Iterator[Finding]:
         Listener("ADAPTER_HTTP__PORT", settings.http.host, settings.http.port),
     ]
     yield from check_ports(listeners, running=here.running)
+    if settings.mqtt.unix_socket is not None:
+        yield check_unix_socket("ADAPTER_MQTT__UNIX_SOCKET", settings.mqtt.unix_socket)
     yield from check_open_files(settings.mqtt.max_connections, here.other_files, here.open_files)
 
 
@@ -103,6 +105,8 @@ def _listeners_certificates(settings: Settings, now: float) -> Iterator[Finding]
     yield check_file("ADAPTER_TLS__CERTFILE", config.certfile, now, authorities=False)
     if config.cafile is not None:
         yield check_file("ADAPTER_TLS__CAFILE", config.cafile, now, authorities=True)
+    if config.crlfile is not None:
+        yield check_revocation_lists("ADAPTER_TLS__CRLFILE", config.crlfile, now)
 
 
 def _kafka_certificates(settings: Settings, now: float) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adapter.preflight.certificates import check_dates, check_file
+from adapter.preflight.certificates import check_dates, check_file, check_revocation_lists
 from adapter.preflight.finding import Verdict
 from tests.support.certificates import Authority
 
@@ -89,3 +89,27 @@ def test_every_certificate_of_a_chain_counts_and_any_of_the_authorities(
     file.write_text(text)
     now = NEW_YEAR_2022 + 3 * YEAR
     assert check_file("X", str(file), now, authorities=authorities).verdict is verdict
+
+
+def revocations(begin: int, end: int) -> str:
+    """A list that is valid between two moments, seconds since the epoch."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    one = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")]))
+        .last_update(datetime.fromtimestamp(begin, UTC))
+        .next_update(datetime.fromtimestamp(end, UTC))
+        .sign(key, hashes.SHA256())
+    )
+    return one.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.mark.parametrize(
+    ("now", "verdict"),
+    [(-1, Verdict.FAILED), (1, Verdict.OK), (29.5 * DAY, Verdict.WARNING), (30 * DAY, Verdict.FAILED)],
+)
+def test_of_revocation_lists_the_first_to_expire_counts(tmp_path: Path, now: float, verdict: Verdict) -> None:
+    path = tmp_path / "lists.pem"
+    begin = NEW_YEAR_2022
+    path.write_text(revocations(begin, begin + YEAR) + revocations(begin, begin + 30 * DAY))
+    assert check_revocation_lists("X", str(path), begin + now).verdict is verdict

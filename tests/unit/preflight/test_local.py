@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
 from adapter.preflight.finding import Finding, Verdict
-from adapter.preflight.local import Listener, check_open_files, check_ports
+from adapter.preflight.local import Listener, check_open_files, check_ports, check_unix_socket
 from tests.support.kafka_broker import free_port
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def port_of(host: str, port: int | None) -> Finding:
@@ -75,3 +80,31 @@ def test_two_listeners_for_which_the_system_chooses_are_good() -> None:
 def test_the_hard_limit_of_open_files_leaves_room_for_every_connection(hard: int, verdict: Verdict) -> None:
     [finding] = check_open_files(1000, 200, hard)
     assert finding.verdict is verdict
+
+
+def test_a_unix_socket_needs_a_directory_that_it_can_be_made_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert check_unix_socket("X", str(tmp_path / "mqtt.sock")).verdict is Verdict.OK
+    missing = check_unix_socket("X", str(tmp_path / "no" / "mqtt.sock"))
+    assert (missing.verdict, missing.text) == (Verdict.FAILED, f"there is no directory {tmp_path}/no")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may always write
+    assert check_unix_socket("X", str(tmp_path / "mqtt.sock")).verdict is Verdict.FAILED
+
+
+def test_a_unix_socket_that_is_there_is_replaced_and_any_other_file_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "mqtt.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        assert check_unix_socket("X", str(path)).verdict is Verdict.OK
+    other = tmp_path / "file"
+    other.touch()
+    assert check_unix_socket("X", str(other)).verdict is Verdict.FAILED
+
+
+def test_the_path_of_a_unix_socket_may_not_be_too_long(tmp_path: Path) -> None:
+    path = str(tmp_path / ("x" * 120))
+    assert check_unix_socket("X", path).verdict is Verdict.FAILED
+    with socket.socket(socket.AF_UNIX) as server, pytest.raises(OSError, match="too long"):
+        server.bind(path)
