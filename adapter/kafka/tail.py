@@ -91,6 +91,7 @@ class Reader:
         self._wanted = wanted
         self._assigned: set[TopicPartition] = set()
         self._there_at_first: set[TopicPartition] = set()
+        self._reached: dict[TopicPartition, int] = {}  # the next offset of every partition that was ever assigned
         self._look_at = 0.0
 
     async def assign(self, *, from_beginning: bool) -> None:
@@ -117,6 +118,7 @@ class Reader:
             await asyncio.sleep(LOOK_FOR_TOPICS_SECONDS)
             return []
         batches = await self._consumer.getmany(timeout_ms=int(LOOK_FOR_TOPICS_SECONDS * 1000))
+        self._reached |= {place: batch[-1].offset + 1 for place, batch in batches.items() if batch}
         partitions = (
             [
                 TailRecord(raw.topic, raw.partition, raw.offset, raw.timestamp, raw.key, tuple(raw.headers), raw.value)
@@ -147,18 +149,33 @@ class Reader:
         }
 
     async def _take_over(self, present: set[TopicPartition]) -> None:
-        """Assign exactly the partitions that are `present`. New ones are read from their beginning."""
+        """Assign exactly the partitions that are `present`."""
         if present == self._assigned:
             return
         consumer = self._consumer
         positions = {place: await consumer.position(place) for place in self._assigned & present}
         new = present - self._assigned
-        at_end = new & self._there_at_first
-        positions |= await consumer.beginning_offsets(list(new - at_end)) if new - at_end else {}
-        positions |= await consumer.end_offsets(list(at_end)) if at_end else {}
-        self._there_at_first -= at_end
+        positions |= await self._starts(new)
+        self._there_at_first -= new
+        self._reached |= positions
         consumer.assign(list(present))
         self._client.set_topics(())
         for place, offset in positions.items():
             consumer.seek(place, offset)
         self._assigned = present
+
+    async def _starts(self, new: set[TopicPartition]) -> dict[TopicPartition, int]:
+        """Find where to begin to read: at the end, at the beginning, or where reading stopped.
+
+        A broker that has just started may not know a topic yet, so a partition can be gone for a moment only. If its
+        offsets do not reach where reading stopped, its topic was created again.
+        """
+        at_end = new & self._there_at_first
+        back = new & self._reached.keys()
+        begins = await self._consumer.beginning_offsets(list(new - at_end)) if new - at_end else {}
+        ends = await self._consumer.end_offsets(list(at_end | back)) if at_end | back else {}
+        starts = begins | {place: ends[place] for place in at_end}
+        for place in back:
+            if begins[place] <= self._reached[place] <= ends[place]:
+                starts[place] = self._reached[place]
+        return starts

@@ -1,9 +1,9 @@
 """The checks of `python -m adapter check`. Each turns facts into findings; none writes anything anywhere.
 
     finding.py      the result of a check
-    local.py        this machine: ports, open files
+    local.py        this machine: ports, Unix socket, open files
     plugins.py      amqtt's plugins and the password file
-    certificates.py validity of certificates in files and of the brokers'
+    certificates.py validity of certificates and revocation lists in files, and of the brokers' certificates
     brokers.py      whether Kafka answers, which step fails, which release it is
     names.py        which topics to check
     topics.py       whether they exist, and how safe their records are

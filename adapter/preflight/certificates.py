@@ -38,11 +38,20 @@ def check_file(variable: str, file: str, now: float, *, authorities: bool) -> Fi
 
 
 def check_revocation_lists(variable: str, file: str, now: float) -> Finding:
-    """Check every revocation list in a file that was loaded: an expired one refuses all of its authority's clients."""
-    pieces = re.findall(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", Path(file).read_bytes(), re.DOTALL)
-    lists = [x509.load_pem_x509_crl(piece) for piece in pieces]
-    begin = max(one.last_update_utc.timestamp() for one in lists)
-    ends = [one.next_update_utc.timestamp() for one in lists if one.next_update_utc is not None]
+    """Check the newest revocation list of each authority: an expired one refuses all of its authority's clients."""
+    try:
+        pieces = re.findall(rb"-----BEGIN X509 CRL-----.+?-----END X509 CRL-----", Path(file).read_bytes(), re.DOTALL)
+        lists = [x509.load_pem_x509_crl(piece) for piece in pieces]
+    except OSError as error:
+        return failed(CHECK, variable, f"{file} cannot be read ({error.strerror})", "name a PEM file")
+    except ValueError:
+        lists = []
+    if not lists:
+        return failed(CHECK, variable, f"{file} contains no PEM revocation list", "name a PEM file with one")
+    # OpenSSL goes by the newest, too: older ones may stay in the file.
+    newest = {one.issuer: one for one in sorted(lists, key=lambda one: one.last_update_utc)}.values()
+    begin = max(one.last_update_utc.timestamp() for one in newest)
+    ends = [one.next_update_utc.timestamp() for one in newest if one.next_update_utc is not None]
     if not ends:  # RFC 5280 demands one, and OpenSSL takes a list without it for valid
         return ok(CHECK, variable, f"{file} has no end")
     return check_dates(variable, (begin, min(ends)), now, f"{file} ")

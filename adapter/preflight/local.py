@@ -86,15 +86,18 @@ def _bind(host: str, port: int) -> None:
 def check_unix_socket(variable: str, path: str) -> Finding:
     """Check whether a Unix socket can be made there. One that is there is replaced, whoever listens on it."""
     fix = f"set {variable} to a path in a directory that this user may write to"
-    folder = Path(path).absolute().parent
-    if not folder.is_dir():
-        return failed("socket", variable, f"there is no directory {folder}", fix)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        return failed("socket", variable, f"this user may make no file in {folder}", fix)
-    if Path(path).exists() and not Path(path).is_socket():
-        return failed("socket", variable, f"{path} is there, and is no socket", "remove it, or choose another path")
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         return failed("socket", variable, f"{path} is longer than {LONGEST_SOCKET_PATH} bytes", "choose a shorter path")
+    folder = Path(path).absolute().parent
+    # `is_dir` raises PermissionError if the directory is in one that this user may not search.
+    if not os.access(folder, os.F_OK) or not folder.is_dir():
+        return failed("socket", variable, f"this user finds no directory {folder}", fix)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return failed("socket", variable, f"this user may make no file in {folder}", fix)
+    # A symbolic link to nothing does not exist, but is in the way.
+    there = Path(path).exists() or Path(path).is_symlink()
+    if there and not Path(path).is_socket():
+        return failed("socket", variable, f"{path} is there, and is no socket", "remove it, or choose another path")
     return ok("socket", variable, f"{path} can be listened on")
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from adapter.verify.publisher import Series
 
 MARK = b"adapter-verify"
-QUIET_SECONDS = 5.0  # without a new record after the last PUBACK: then the missing ones are lost
+QUIET_SECONDS = 5.0  # without a new record, before and after Kafka was seen to be there: then the missing ones are lost
+PROMPT_SECONDS = 1.0  # an answer takes milliseconds; a slower one has waited for a new leader
 CHECKING_DEVICES = 4  # more would check later
 CHECKS = ENOUGH_CHECKS + ENOUGH_CHECKS // 5  # some may fail: Kafka may be away
 CHECKING_SECONDS = 20.0  # then all devices publish; what is still missing is checked under load
@@ -179,6 +180,7 @@ class Proof:
     async def _read_the_rest(self, publishers: Sequence[Publisher]) -> None:
         """Read until every message is there, or until Kafka can be read but yields nothing more."""
         given_up = time.monotonic() + KAFKA_BACK_SECONDS
+        could_be_read = False
         self._last_seen = time.monotonic()
         while time.monotonic() < given_up:
             if all(
@@ -189,13 +191,23 @@ class Proof:
                 await asyncio.sleep(0.5)  # records that should not exist may still come
                 return
             if time.monotonic() - self._last_seen > QUIET_SECONDS:
-                try:
-                    await self.watch.ends()
-                except TransientKafkaError:
-                    self._last_seen = time.monotonic()
-                else:
+                # Once is not enough: if a partition has just come back, its records are still to be read.
+                before, could_be_read = could_be_read, await self._can_be_read()
+                if before and could_be_read:
                     return
+                self._last_seen = time.monotonic()
             await asyncio.sleep(0.1)
+
+    async def _can_be_read(self) -> bool:
+        """Whether Kafka answers at once for every partition of which anything was known."""
+        asked = time.monotonic()
+        try:
+            ends = await self.watch.ends()
+        except TransientKafkaError:
+            return False
+        known = {partition for partition, _ in self._places.values()}
+        known.update(partition for _, _, earlier in self._checks for partition in earlier)
+        return known <= ends.keys() and time.monotonic() - asked < PROMPT_SECONDS
 
     def _report(self, publishers: Sequence[Publisher], seconds: float, *, complete: bool) -> Report:
         stories = [publisher.story for publisher in publishers]

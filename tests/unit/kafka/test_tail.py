@@ -144,6 +144,7 @@ class Consumer:
         self.assigned: list[TopicPartition] = []
         self.places: dict[TopicPartition, int] = {}
         self.fetched: dict[TopicPartition, list[SimpleNamespace]] = {}
+        self.end = 100
 
     def set_topics(self, _: object) -> None:
         pass
@@ -158,7 +159,7 @@ class Consumer:
         return dict.fromkeys(places, 0)
 
     async def end_offsets(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(places, 100)
+        return dict.fromkeys(places, self.end)
 
     def assign(self, places: list[TopicPartition]) -> None:
         self.assigned = places
@@ -168,6 +169,12 @@ class Consumer:
 
     async def getmany(self, **_: int) -> dict[TopicPartition, list[SimpleNamespace]]:
         return self.fetched
+
+
+def raw(partition: int, offset: int, timestamp: int) -> SimpleNamespace:
+    return SimpleNamespace(
+        topic="plant", partition=partition, offset=offset, timestamp=timestamp, key=None, headers=(), value=b""
+    )
 
 
 async def test_a_partition_without_a_leader_for_a_moment_is_read_on_where_it_was(
@@ -190,16 +197,34 @@ async def test_a_partition_without_a_leader_for_a_moment_is_read_on_where_it_was
     assert reader.assigned == {first}
 
 
+@pytest.mark.parametrize(("end", "start"), [(150, 107), (107, 107), (3, 0)])
+async def test_a_partition_that_is_gone_for_a_moment_is_read_on_where_it_was_unless_its_topic_is_new(
+    monkeypatch: pytest.MonkeyPatch, end: int, start: int
+) -> None:
+    monkeypatch.setattr("adapter.kafka.tail.LOOK_FOR_TOPICS_SECONDS", 0.0)
+    consumer = Consumer()
+    reader = Reader(consumer, ALL)  # type: ignore[arg-type]
+    await reader.assign(from_beginning=False)
+    first, second = TopicPartition("plant", 0), TopicPartition("plant", 1)
+    for known in ({0}, set[int]()):
+        consumer.fetched = {second: [raw(1, 106, 0)]}
+        await reader.next()
+        consumer.fetched = {}
+        consumer.cluster.existing = consumer.cluster.led = known
+        await reader.next()
+        assert second not in reader.assigned
+        del consumer.places[second]  # the consumer itself has forgotten
+        consumer.end = end
+        consumer.cluster.existing = consumer.cluster.led = {0, 1}
+        await reader.next()
+        assert reader.assigned == {first, second}
+        assert consumer.places[second] == start
+
+
 async def test_the_records_of_a_partition_are_in_the_order_of_their_offsets_whatever_their_time() -> None:
     consumer = Consumer()
     reader = Reader(consumer, ALL)  # type: ignore[arg-type]
     await reader.assign(from_beginning=True)
-
-    def raw(partition: int, offset: int, timestamp: int) -> SimpleNamespace:
-        return SimpleNamespace(
-            topic="plant", partition=partition, offset=offset, timestamp=timestamp, key=None, headers=(), value=b""
-        )
-
     consumer.fetched = {
         TopicPartition("plant", 0): [raw(0, 0, 20), raw(0, 1, 10), raw(0, 2, 30)],
         TopicPartition("plant", 1): [raw(1, 0, 15), raw(1, 1, 40)],

@@ -91,12 +91,12 @@ def test_every_certificate_of_a_chain_counts_and_any_of_the_authorities(
     assert check_file("X", str(file), now, authorities=authorities).verdict is verdict
 
 
-def revocations(begin: int, end: int) -> str:
+def revocations(begin: int, end: int, authority: str = "authority") -> str:
     """A list that is valid between two moments, seconds since the epoch."""
     key = ec.generate_private_key(ec.SECP256R1())
     one = (
         x509.CertificateRevocationListBuilder()
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, authority)]))
         .last_update(datetime.fromtimestamp(begin, UTC))
         .next_update(datetime.fromtimestamp(end, UTC))
         .sign(key, hashes.SHA256())
@@ -111,5 +111,24 @@ def revocations(begin: int, end: int) -> str:
 def test_of_revocation_lists_the_first_to_expire_counts(tmp_path: Path, now: float, verdict: Verdict) -> None:
     path = tmp_path / "lists.pem"
     begin = NEW_YEAR_2022
-    path.write_text(revocations(begin, begin + YEAR) + revocations(begin, begin + 30 * DAY))
+    path.write_text(revocations(begin, begin + YEAR, "other") + revocations(begin, begin + 30 * DAY))
     assert check_revocation_lists("X", str(path), begin + now).verdict is verdict
+
+
+def test_of_the_revocation_lists_of_one_authority_the_newest_counts(tmp_path: Path) -> None:
+    path = tmp_path / "lists.pem"
+    begin = NEW_YEAR_2022
+    lists = (revocations(begin, begin + 30 * DAY), revocations(begin + 30 * DAY, begin + YEAR))
+    for text in ("".join(lists), "".join(reversed(lists))):
+        path.write_text(text)
+        assert check_revocation_lists("X", str(path), begin + 40 * DAY).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("text", ["", GOOD, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"])
+def test_a_file_without_a_revocation_list_fails(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "lists.pem"
+    path.write_text(text)
+    finding = check_revocation_lists("X", str(path), NEW_YEAR_2022)
+    assert (finding.verdict, finding.text) == (Verdict.FAILED, f"{path} contains no PEM revocation list")
+    path.unlink()
+    assert check_revocation_lists("X", str(path), NEW_YEAR_2022).verdict is Verdict.FAILED

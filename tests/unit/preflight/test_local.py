@@ -87,7 +87,7 @@ def test_a_unix_socket_needs_a_directory_that_it_can_be_made_in(
 ) -> None:
     assert check_unix_socket("X", str(tmp_path / "mqtt.sock")).verdict is Verdict.OK
     missing = check_unix_socket("X", str(tmp_path / "no" / "mqtt.sock"))
-    assert (missing.verdict, missing.text) == (Verdict.FAILED, f"there is no directory {tmp_path}/no")
+    assert (missing.verdict, missing.text) == (Verdict.FAILED, f"this user finds no directory {tmp_path}/no")
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may always write
     assert check_unix_socket("X", str(tmp_path / "mqtt.sock")).verdict is Verdict.FAILED
@@ -100,11 +100,27 @@ def test_a_unix_socket_that_is_there_is_replaced_and_any_other_file_is_not(tmp_p
         assert check_unix_socket("X", str(path)).verdict is Verdict.OK
     other = tmp_path / "file"
     other.touch()
-    assert check_unix_socket("X", str(other)).verdict is Verdict.FAILED
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "nothing")
+    for path in (other, link, tmp_path):
+        assert check_unix_socket("X", str(path)).verdict is Verdict.FAILED
+    with socket.socket(socket.AF_UNIX) as server, pytest.raises(OSError, match="in use"):
+        server.bind(str(link))
 
 
-def test_the_path_of_a_unix_socket_may_not_be_too_long(tmp_path: Path) -> None:
-    path = str(tmp_path / ("x" * 120))
-    assert check_unix_socket("X", path).verdict is Verdict.FAILED
+def test_a_directory_that_cannot_be_searched_for_is_a_finding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: Path) -> bool:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may search everywhere
+    monkeypatch.setattr(type(tmp_path), "is_dir", forbidden)
+    assert check_unix_socket("X", str(tmp_path / "mqtt.sock")).verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize("length", [120, 300])  # 255 is the limit of a file's name
+def test_the_path_of_a_unix_socket_may_not_be_too_long(tmp_path: Path, length: int) -> None:
+    path = str(tmp_path / ("x" * length))
+    finding = check_unix_socket("X", path)
+    assert (finding.verdict, finding.text) == (Verdict.FAILED, f"{path} is longer than 107 bytes")
     with socket.socket(socket.AF_UNIX) as server, pytest.raises(OSError, match="too long"):
         server.bind(path)
