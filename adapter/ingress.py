@@ -229,13 +229,12 @@ class Ingress:
             try:
                 if await self._topics.find(template.topic) is None:
                     refusal = self._missing(template.topic)
-            except BlockedError:  # nor does this: an operator's mistake must cost no message
-                refusal = self._hidden(template.topic)
-                if waits_for_rights:
+            except TransientKafkaError as error:  # Kafka is away, or does not tell: that says nothing about the topic
+                hidden = self._hidden(template.topic) if isinstance(error, BlockedError) else None
+                if waits_for_rights or hidden is None:
                     await self._outage.wait(template.topic)
-                    continue
-            except TransientKafkaError:  # Kafka is away: that says nothing about the topic
-                await self._outage.wait(template.topic)
+                else:
+                    refusal = hidden
             if refusal is not None:
                 missing = template.topic
                 letter = self._dead_letters.of_record(template, refusal)

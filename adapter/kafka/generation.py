@@ -41,7 +41,7 @@ from adapter.kafka.aiokafka_internals import connection_to, encoded_length, fail
 from adapter.kafka.connections import expect_closed_transports
 from adapter.kafka.diagnosis import why_unreachable
 from adapter.kafka.failures import ends_producer, translate
-from adapter.kafka.in_flight_bytes import InFlightBytes
+from adapter.kafka.in_flight_bytes import InFlightBytes, Partition
 from adapter.kafka.metadata_pace import SenderClient, pace_metadata
 from adapter.kafka.questions import DescribeTopicsRequest, MetadataPartition, MetadataTopic, Standing
 
@@ -53,8 +53,6 @@ if TYPE_CHECKING:
 
 expect_closed_transports()
 pace_metadata()
-
-Partition = tuple[str, int]
 
 _TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
 # What aiokafka raises when a broker does not know a request, or not in the version that we have.

@@ -30,8 +30,9 @@ from adapter.errors import (
 from adapter.kafka.bootstrap import find_server
 from adapter.kafka.clock import Clock
 from adapter.kafka.connecting import Connecting, FindServer
-from adapter.kafka.generation import MAX_RECORDS, Generation, Partition
+from adapter.kafka.generation import MAX_RECORDS, Generation
 from adapter.kafka.health import Health
+from adapter.kafka.in_flight_bytes import Partition
 from adapter.kafka.sizes import Sizes
 from adapter.tasks import Tasks
 

@@ -133,6 +133,14 @@ class Frontend:
         self.counters.limited[limit] += 1
         self.log.warning("limit reached", limit=limit.value, peer=peer, client_id=client_id)
 
+    def may_hold(self, size: int, peer: str) -> bool:
+        """Count `size` bytes more of a connection that is not open; False if all such hold too many: it is to close."""
+        self.bytes_before_open += size
+        if self.bytes_before_open <= self.config.limits.unauthenticated_bytes:
+            return True
+        self.limited(Limit.UNAUTHENTICATED, peer)
+        return False
+
     @property
     def is_full(self) -> bool:
         """Whether a new socket is closed at once: too many sessions are not open yet, or too many sockets linger."""

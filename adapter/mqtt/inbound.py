@@ -160,12 +160,9 @@ class Inbound(ABC):
 
     def _may_hold(self, size: int) -> bool:
         """Before the session is open: count held bytes; False if they exceed the limit of all, and it was closed."""
-        frontend = self.frontend
         self._before_open += size
-        frontend.bytes_before_open += size
-        if frontend.bytes_before_open <= frontend.config.limits.unauthenticated_bytes:
+        if self.frontend.may_hold(size, self.peer.address):
             return True
-        frontend.limited(Limit.UNAUTHENTICATED, self.peer.address)
         self.end(None, CloseCause.TURNED_AWAY)
         return False
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from adapter.reasons import CloseCause, Limit
+from adapter.reasons import CloseCause
 
 if TYPE_CHECKING:
     from adapter.mqtt.frontend import Frontend
@@ -41,12 +41,9 @@ class Opening:
         """Count so many bytes more, all of which a layer may hold; False if it was closed, for all hold too many."""
         if self._over:  # nothing is held any more
             return True
-        frontend = self._frontend
         self._bytes += size
-        frontend.bytes_before_open += size
-        if frontend.bytes_before_open <= frontend.config.limits.unauthenticated_bytes:
+        if self._frontend.may_hold(size, self._address):
             return True
-        frontend.limited(Limit.UNAUTHENTICATED, self._address)
         self.end(None, CloseCause.TURNED_AWAY)
         return False
 
