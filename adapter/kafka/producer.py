@@ -32,13 +32,13 @@ from adapter.kafka.clock import Clock
 from adapter.kafka.connecting import Connecting, FindServer
 from adapter.kafka.generation import MAX_RECORDS, Generation
 from adapter.kafka.health import Health
-from adapter.kafka.in_flight_bytes import Partition
 from adapter.kafka.sizes import Sizes
 from adapter.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from adapter.kafka.in_flight_bytes import Partition
     from adapter.kafka.options import KafkaOptions
     from adapter.kafka.questions import Standing
     from adapter.runs import Batch
